@@ -1,0 +1,68 @@
+package failpoint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Points that a correct broker must survive.
+const (
+	// StorageAppend makes an append to a log fail before anything is written:
+	// "io" or "nospace".
+	StorageAppend Name = "storage/append"
+	// StorageSync makes a sync of a log fail, with its dirty pages lost: "io".
+	StorageSync Name = "storage/sync"
+	// StorageRoll makes the creation of a new segment fail: "io" or "nospace".
+	StorageRoll Name = "storage/roll"
+	// ReplicaAlterPartitionLost drops the response of an AlterPartition request.
+	ReplicaAlterPartitionLost Name = "replica/alter-partition-lost"
+	// ReplicaFetchDropped drops a follower's fetch response.
+	ReplicaFetchDropped Name = "replica/fetch-dropped"
+	// RaftPersist makes writing the quorum state fail, which stops the node: "io".
+	RaftPersist Name = "raft/persist"
+	// RaftFetchDropped drops a quorum fetch response.
+	RaftFetchDropped Name = "raft/fetch-dropped"
+)
+
+// The zoo: each switch plants one historical bug.
+const (
+	// ZooTruncateToHighWatermark: a new follower truncates to its own high
+	// watermark instead of asking by epoch (KIP-101).
+	ZooTruncateToHighWatermark Name = "zoo/01-truncate-to-high-watermark"
+	// ZooUnfencedReplicaFetch: the leader serves replica fetches of any leader
+	// epoch (KIP-320).
+	ZooUnfencedReplicaFetch Name = "zoo/08-unfenced-replica-fetch"
+	// ZooLastReplicaStanding: the high watermark advances below
+	// min.insync.replicas and a replica that restarted uncleanly stays eligible
+	// (KIP-966).
+	ZooLastReplicaStanding Name = "zoo/14-last-replica-standing"
+	// ZooVoteBeforeDurable: a vote is answered before it is on disk (KIP-595).
+	ZooVoteBeforeDurable Name = "zoo/26-vote-before-durable"
+)
+
+var all = []Name{
+	StorageAppend, StorageSync, StorageRoll,
+	ReplicaAlterPartitionLost, ReplicaFetchDropped,
+	RaftPersist, RaftFetchDropped,
+	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooLastReplicaStanding, ZooVoteBeforeDurable,
+}
+
+// All lists the names of all points, sorted.
+func All() []Name {
+	names := slices.Clone(all)
+	slices.Sort(names)
+	return names
+}
+
+var term = regexp.MustCompile(`^(\d+\*)?(off|return(\(("[^"]*"|\d+|true|false)?\))?)$`)
+
+func checkTerms(terms string) error {
+	for t := range strings.SplitSeq(terms, "->") {
+		if !term.MatchString(t) {
+			return fmt.Errorf("term %q: want N*return(value) or N*off, joined by ->", t)
+		}
+	}
+	return nil
+}

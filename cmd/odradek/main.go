@@ -1,0 +1,4 @@
+// Command odradek runs the simulation and the broker.
+package main
+
+func main() {}
