@@ -1,0 +1,37 @@
+// Package client is a Kafka client for scripted workloads: a producer, a consumer
+// by assignment and an admin client that speak Kafka's protocol to any broker,
+// in both worlds. The checkers judge the broker through it, so its behaviour
+// follows the Java client where that is defined, and it reports for each attempt
+// what may be concluded from it.
+//
+// The thinking is in pure cores:
+//
+//	cluster    the view of the cluster: leaders, epochs, addresses
+//	producer   records -> batches -> Produce requests -> results
+//	consumer   positions -> Fetch requests -> records and events
+//	attempt    what they share: requests, error classes, outcomes, back-off
+//
+// This package is the shell that owns [env.Env]: connections, version
+// negotiation, time-outs, timers, and the blocking style for scripts:
+//
+//	c := client.New(e, client.DefaultConfig("user/1", bootstrap))
+//	p := c.NewProducer(producer.DefaultConfig())
+//	e.Tasks.Go(func(t *env.Task) {
+//		r := p.Send(t, producer.Record{Topic: "a", Value: []byte("1")})
+//		...
+//	})
+//
+// Every producer, consumer and admin client has its own connections and its own
+// view of the cluster, as in Java: a long-polling fetch must not hold up a
+// produce, for answers come in order on a connection.
+//
+// Everything runs on the env's loop. Callbacks (results, Await) come on a later
+// turn of the loop than the call that registered them.
+//
+// Imports broker/env, broker/wire, kmsg and its own sub-packages. Start at
+// client.go, then link.go (one connection) and network.go (all of them).
+//
+// Rejected: driving franz-go in the simulation. Its goroutines and timers hand
+// the order of events to the Go scheduler; it joins as a real client in real
+// mode instead.
+package client
