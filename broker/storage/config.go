@@ -1,0 +1,90 @@
+package storage
+
+import (
+	"math"
+	"time"
+
+	"odradek/broker/wire"
+)
+
+// Config is the topic configuration that a log obeys. Zero values are not
+// defaults: start from [DefaultConfig].
+type Config struct {
+	// SegmentBytes is segment.bytes: a segment is rolled before it would grow
+	// beyond this. A single append larger than this gets a segment of its own.
+	SegmentBytes int64
+	// SegmentTime is segment.ms: a segment is rolled when the timestamps of an
+	// append lie this far after those of the segment's first batch.
+	SegmentTime time.Duration
+	// IndexBytes is segment.index.bytes: a segment is rolled when its offset
+	// index (8 bytes an entry) or time index (12) would grow beyond this.
+	IndexBytes int64
+	// IndexIntervalBytes is index.interval.bytes: an index entry every so many
+	// bytes of log.
+	IndexIntervalBytes int64
+	// RetentionTime is retention.ms; negative is for ever.
+	RetentionTime time.Duration
+	// RetentionBytes is retention.bytes; negative is without limit.
+	RetentionBytes int64
+	// FlushMessages is flush.messages: an append that leaves this many records
+	// unflushed is acknowledged after a sync.
+	FlushMessages int64
+	// FlushTime is flush.ms: records are synced at the latest this long after
+	// they were written. Zero is never.
+	FlushTime time.Duration
+	// FileDeleteDelay is file.delete.delay.ms: how long a deleted segment stays
+	// on disk, renamed.
+	FileDeleteDelay time.Duration
+	// LogAppendTime is message.timestamp.type=LogAppendTime: the leader replaces
+	// the timestamps of what it appends by its own wall clock.
+	LogAppendTime bool
+	// AllowGaps accepts followers' batches, and batches on disk, that leave
+	// offsets out, as those of a compacted topic do.
+	AllowGaps bool
+	// CacheBytes bounds the recently appended bytes that are kept in memory for
+	// readers at the tail.
+	CacheBytes int
+}
+
+// DefaultConfig is Kafka's default topic configuration, and 1 MiB of cache.
+func DefaultConfig() Config {
+	return Config{
+		SegmentBytes:       1 << 30,
+		SegmentTime:        7 * 24 * time.Hour,
+		IndexBytes:         10 << 20,
+		IndexIntervalBytes: 4096,
+		RetentionTime:      7 * 24 * time.Hour,
+		RetentionBytes:     -1,
+		FlushMessages:      math.MaxInt64,
+		FileDeleteDelay:    time.Minute,
+		CacheBytes:         1 << 20,
+	}
+}
+
+// Observer is told about a log. Both functions may be nil; they run on the loop,
+// after the callbacks of the operations that caused them.
+type Observer struct {
+	// Advanced follows a rise of LogEndOffset or FlushedOffset.
+	Advanced func(l *Log)
+	// WentOffline follows the error that took the log offline, once.
+	WentOffline func(l *Log, err error)
+}
+
+// Options is what [Open] must know besides the configuration. [Store.OpenLog] fills
+// in all but the Observer.
+type Options struct {
+	Observer Observer
+	// Clean says that the log was closed by [Log.Close] and not touched since: it
+	// is loaded, not recovered.
+	Clean bool
+	// RecoveryPoint is the offset below which everything is durable, 0 if
+	// unknown. Recovery checks what lies above it.
+	RecoveryPoint wire.Offset
+	// LogStart is the checkpointed start of the log, 0 if unknown. An empty
+	// directory becomes a log that starts here.
+	LogStart wire.Offset
+	// LowerRecoveryPoint makes sure, durably, that a later Open is not told a
+	// RecoveryPoint above to. It runs before a truncation. Nil means that later
+	// Opens will be told 0.
+	LowerRecoveryPoint func(to wire.Offset, done func(error))
+}

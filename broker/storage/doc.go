@@ -1,0 +1,53 @@
+// Package storage is the segmented record log, in Kafka's on-disk format, and the
+// data directory that holds the logs of a node. Kafka's own DumpLogSegments can
+// read what it writes.
+//
+// A [Store] is the data directory: its identity (meta.properties), the partition
+// directories, the offset checkpoints, and whether the last stop was clean. A [Log]
+// is one partition: a run of segment files, appended to at the end and deleted
+// from the beginning. Everything acts through env.Disk, so it never blocks:
+// results arrive by callback on the node's loop, never inside the call, and what
+// reads better in sequence (opening, truncating, recovery) runs as an env.Task.
+//
+// # Promises
+//
+//   - What was acknowledged after a sync survives power loss, file names included.
+//   - What was acknowledged without one survives a crash of the process, and after
+//     power loss is there, or is missing with everything after it: a log is
+//     always a prefix of what was appended.
+//   - After an I/O error the log is offline ([OfflineError]): nothing later is ever
+//     acknowledged, so there are no holes, and a failed sync is never retried into
+//     success.
+//   - What is on the disk is checked, not trusted. Damage above the recovery point
+//     is the torn tail of a crash and is cut off; damage below it had been durable
+//     and is a [CorruptError] that names the file: cutting it would lose
+//     acknowledged records silently.
+//
+// # Files of a partition
+//
+//	00000000000000000000.log        record batches (format v2), one after the other
+//	00000000000000000000.index      offset -> position, sparse
+//	00000000000000000000.timeindex  timestamp -> offset, sparse
+//	leader-epoch-checkpoint         (leader epoch, start offset) pairs
+//	partition.metadata              topic id
+//	<offset>-<epoch>.checkpoint     snapshots of the metadata log
+//
+// Index files are written when their segment is sealed or closed; until then the
+// index lives in memory, since recovery reads the last segment anyway.
+//
+// # Where to start
+//
+// log.go (state), append.go (the write pipeline), sync.go, read.go, recovery.go;
+// store.go for the data directory.
+//
+// # Imports
+//
+// The standard library, broker/env, broker/wire, broker/failpoint.
+//
+// # Rejected
+//
+// Memory-mapped indexes, as Kafka has them: their I/O errors are signals, their
+// writes are durable at no known moment, and a simulation cannot own them. Marking
+// a log readable before its bytes are written (serving from memory first): a
+// follower could then hold what its leader loses on an append error.
+package storage
