@@ -1,5 +1,11 @@
 package wire
 
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+)
+
 // Header is one header of a record.
 type Header struct {
 	Key   string
@@ -22,7 +28,17 @@ type Record struct {
 
 // Headers decodes the record's headers. It allocates; keys are copied, values
 // are slices of the batch.
-func (r *Record) Headers() []Header { return nil }
+func (r *Record) Headers() []Header {
+	if r.NumHeaders == 0 {
+		return nil
+	}
+	hs := make([]Header, 0, r.NumHeaders)
+	rd := kbin.Reader{Src: r.headers}
+	for range r.NumHeaders {
+		hs = append(hs, Header{Key: rd.VarintString(), Value: rd.VarintBytes()})
+	}
+	return hs
+}
 
 // Records iterates over the records of one batch without allocating for each.
 //
@@ -30,15 +46,107 @@ func (r *Record) Headers() []Header { return nil }
 //	for recs.Next(&rec) { ... }
 //	err = recs.Err()
 type Records struct {
-	err error
+	header BatchHeader
+	rest   []byte // encoded records not yet read
+	left   int32  // how many of them the batch declares
+	err    error
 }
 
 // Records opens the whole batch for iteration, decompressing it if need be into
-// a buffer of the codec that lives until its next use. The CRC is not checked.
-func (c *Codec) Records(batch []byte) (Records, error) { return Records{}, nil }
+// a buffer of the codec that lives until its next use: nothing else may be done
+// with the codec while the records are in use. The CRC is not checked.
+func (c *Codec) Records(batch []byte) (Records, error) {
+	h, batch, _, err := NextBatch(batch)
+	if err != nil {
+		return Records{}, err
+	}
+	if batch == nil {
+		return Records{}, ErrShortBatch
+	}
+	body, err := c.body(&h, batch)
+	if err != nil {
+		return Records{}, err
+	}
+	if h.Count < 0 {
+		return Records{}, fmt.Errorf("%w: batch declares %d records", ErrInvalidRecord, h.Count)
+	}
+	return Records{header: h, rest: body, left: h.Count}, nil
+}
+
+// body is the uncompressed records of a batch: a slice of it, or of c.scratch.
+func (c *Codec) body(h *BatchHeader, batch []byte) ([]byte, error) {
+	body := batch[BatchHeaderSize:]
+	if h.Compression() == None {
+		return body, nil
+	}
+	if cap(c.scratch) > keepScratch {
+		c.scratch = nil
+	}
+	out, err := c.Decompress(c.scratch[:0], h.Compression(), body)
+	c.scratch = out[:0]
+	return out, err
+}
+
+// Header is the batch's header.
+func (it *Records) Header() *BatchHeader { return &it.header }
 
 // Next reads the next record into r and reports whether there was one.
-func (it *Records) Next(r *Record) bool { return false }
+func (it *Records) Next(r *Record) bool {
+	if it.left == 0 || it.err != nil {
+		if len(it.rest) > 0 && it.err == nil {
+			it.err = fmt.Errorf("%w: %d bytes after the last of %d records", ErrInvalidRecord, len(it.rest), it.header.Count)
+		}
+		return false
+	}
+	ts, rest, err := readRecord(it.rest, r)
+	if err != nil {
+		it.err = fmt.Errorf("record %d of %d: %w", it.header.Count-it.left, it.header.Count, err)
+		return false
+	}
+	it.rest = rest
+	it.left--
+	r.Offset = it.header.BaseOffset + Offset(r.OffsetDelta)
+	if it.header.TimestampType() == LogAppendTime {
+		r.Timestamp = it.header.MaxTimestamp
+	} else {
+		r.Timestamp = it.header.BaseTimestamp + ts
+	}
+	return true
+}
 
 // Err is why Next stopped, nil at the proper end. It wraps [ErrInvalidRecord].
 func (it *Records) Err() error { return it.err }
+
+// readRecord decodes the record at the start of b, except for the fields that
+// depend on the batch, and returns its timestamp delta and what follows it.
+func readRecord(b []byte, r *Record) (timestampDelta int64, rest []byte, err error) {
+	size, n := kbin.Varint(b)
+	if n <= 0 || size < 0 || int(size) > len(b)-n {
+		return 0, b, fmt.Errorf("%w: size %d with %d bytes left", ErrInvalidRecord, size, len(b))
+	}
+	rest = b[n+int(size):]
+	rd := kbin.Reader{Src: b[n : n+int(size)]}
+	rd.Int8() // attributes, of which none is defined
+	timestampDelta = rd.Varlong()
+	r.OffsetDelta = rd.Varint()
+	r.Key = rd.VarintBytes()
+	r.Value = rd.VarintBytes()
+	headers := rd.Varint()
+	if headers < 0 || int(headers) > len(rd.Src) {
+		return 0, b, fmt.Errorf("%w: %d headers", ErrInvalidRecord, headers)
+	}
+	r.NumHeaders = int(headers)
+	r.headers = rd.Src
+	for range headers {
+		keySize := rd.Varint()
+		rd.Span(int(keySize)) // a negative size is refused
+		rd.VarintBytes()
+	}
+	if !rd.Ok() {
+		return 0, b, fmt.Errorf("%w: a field runs over the record's end", ErrInvalidRecord)
+	}
+	if len(rd.Src) > 0 {
+		return 0, b, fmt.Errorf("%w: %d bytes after its last field", ErrInvalidRecord, len(rd.Src))
+	}
+	return timestampDelta, rest, nil
+}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -41,19 +42,81 @@ func (e *FrameError) Error() string {
 	return fmt.Sprintf("request key %d version %d: %s", e.Header.Key, e.Header.Version, e.Detail)
 }
 
-// ReadFrameSize reads a frame's length prefix: 4 bytes. Less than the smallest
-// header or more than max bytes is an error, and the connection is beyond help.
-func ReadFrameSize(prefix []byte, max int) (int, error) { return 0, nil }
-
-// DecodeRequest decodes a frame without its length prefix, if versions serves its
-// key and version. Errors are *[FrameError].
-//
-// Byte fields of the request (Produce records, group metadata) alias frame.
-func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Request, error) {
-	return RequestHeader{}, nil, nil
+// ReadFrameSize reads a frame's length prefix, of [FramePrefix] bytes. Less than
+// the smallest header or more than max bytes is a *[FrameError], and the
+// connection is beyond help: nobody knows where the next frame begins.
+func ReadFrameSize(prefix []byte, max int) (int, error) {
+	n := int32(binary.BigEndian.Uint32(prefix))
+	if n < minRequestHeader {
+		return 0, &FrameError{Fault: Malformed, Detail: fmt.Sprintf("a frame of %d bytes", n)}
+	}
+	if int(n) > max {
+		return 0, &FrameError{Fault: TooMuchMemory, Detail: fmt.Sprintf("a frame of %d bytes, more than %d", n, max)}
+	}
+	return int(n), nil
 }
 
-// AppendRequest appends a request with its length prefix and header to dst.
+// FramePrefix is the size of the length in front of every frame, in bytes.
+const FramePrefix = 4
+
+// minRequestHeader is key, version and correlation id.
+const minRequestHeader = 8
+
+// DecodeRequest decodes a frame without its length prefix, if versions serves its
+// key and version. Errors are *[FrameError]; the header in them is as complete as
+// the frame allows, so that a response can be correlated.
+//
+// Byte fields of the request (Produce records, group metadata) alias frame.
+// Decoding takes at most [MaxDecodedBytes] of memory besides it.
+func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Request, error) {
+	var h RequestHeader
+	if len(frame) < minRequestHeader {
+		return h, nil, &FrameError{Fault: Incomplete, Detail: fmt.Sprintf("a frame of %d bytes", len(frame))}
+	}
+	be := binary.BigEndian
+	h.Key = int16(be.Uint16(frame))
+	h.Version = int16(be.Uint16(frame[2:]))
+	h.CorrelationID = int32(be.Uint32(frame[4:]))
+	w := shapeWalk{rest: frame[minRequestHeader:], version: h.Version}
+
+	// The client id is no compact string in any version, so it can be read even
+	// if nothing else is known about the request.
+	idAt := w.rest
+	idOK := w.field(&clientIDField)
+	if idOK && int16(be.Uint16(idAt)) >= 0 {
+		id := string(idAt[2 : len(idAt)-len(w.rest)])
+		h.ClientID = &id
+	}
+	shape, known := shapes[h.Key]
+	if _, ok := versions.Lookup(h.Key); !ok || !known {
+		return h, nil, &FrameError{UnknownKey, h, "the API is not served"}
+	}
+	if !versions.Serves(h.Key, h.Version) {
+		return h, nil, &FrameError{UnsupportedVersion, h, "the version is not served"}
+	}
+	req := kmsg.RequestForKey(h.Key)
+	req.SetVersion(h.Version)
+	w.flexible = req.IsFlexible()
+	if !idOK || w.flexible && !w.tags() {
+		return h, nil, &FrameError{w.fault, h, "in the header: " + w.detail}
+	}
+	body := w.rest
+	if !w.structure(shape) {
+		return h, nil, &FrameError{w.fault, h, w.detail}
+	}
+	if len(w.rest) > 0 {
+		return h, nil, &FrameError{TrailingBytes, h, fmt.Sprintf("%d bytes after the last field", len(w.rest))}
+	}
+	if err := req.ReadFrom(body); err != nil {
+		return h, nil, &FrameError{Malformed, h, err.Error()}
+	}
+	return h, req, nil
+}
+
+var clientIDField = field{kind: kindString, nullable: true}
+
+// AppendRequest appends a request, in the version set in it, with its length
+// prefix and header to dst.
 func AppendRequest(dst []byte, correlationID int32, clientID string, req kmsg.Request) []byte {
-	return nil
+	return kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(dst, req, correlationID)
 }
