@@ -18,9 +18,9 @@ type Request struct {
 	Node wire.NodeID
 	// Msg is the body without its version, which the shell picks.
 	Msg kmsg.Request
-	// MaxVersion is the highest version in which Msg says all it has to (for
-	// instance: versions with topic ids need the ids to be known).
-	MaxVersion int16
+	// MinVersion and MaxVersion bound the versions in which Msg says all it has to
+	// (for instance: versions with topic ids need the ids to be known).
+	MinVersion, MaxVersion int16
 	// NoResponse: the broker will not answer (Produce with acks=0).
 	NoResponse bool
 }

@@ -12,12 +12,6 @@ type Position struct {
 	Epoch wire.LeaderEpoch
 }
 
-// Header is one header of a record.
-type Header struct {
-	Key   string
-	Value []byte
-}
-
 // Record is one record read. Its bytes belong to the user.
 type Record struct {
 	wire.TopicPartition
@@ -27,7 +21,7 @@ type Record struct {
 	// Timestamp in ms since the epoch.
 	Timestamp  int64
 	Key, Value []byte
-	Headers    []Header
+	Headers    []wire.Header
 }
 
 // Progress is what the latest answer said about a partition's log; NoOffset if

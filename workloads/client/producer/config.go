@@ -3,6 +3,7 @@ package producer
 import (
 	"time"
 
+	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
 )
 
@@ -46,8 +47,8 @@ type Config struct {
 	// than DeliveryTimeout, as is Kafka's default.
 	Retries int
 	Backoff attempt.Backoff
-	// Codec compresses the batches.
-	Codec Codec
+	// Compression of the batches.
+	Compression wire.Compression
 }
 
 // DefaultConfig is what the Java producer has by default, without idempotence

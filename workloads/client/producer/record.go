@@ -17,15 +17,9 @@ type Record struct {
 	Partition int32
 	Key       []byte
 	Value     []byte
-	Headers   []Header
+	Headers   []wire.Header
 	// Timestamp in ms since the epoch; 0 takes the wall clock.
 	Timestamp int64
-}
-
-// Header is one header of a record.
-type Header struct {
-	Key   string
-	Value []byte
 }
 
 // Token names a record of one core, from 1 on, in the order of Send.
