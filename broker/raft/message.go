@@ -65,7 +65,7 @@ type EndQuorumEpochRequest struct {
 // EndQuorumEpochResponse acknowledges an EndQuorumEpochRequest.
 type EndQuorumEpochResponse struct{ ResponseHeader }
 
-// FetchRequest asks the leader for records (Fetch v17, API key 1).
+// FetchRequest asks the leader for records (Fetch, API key 1).
 type FetchRequest struct {
 	ReplicaID          wire.NodeID
 	CurrentLeaderEpoch wire.LeaderEpoch
