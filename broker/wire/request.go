@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -97,11 +98,11 @@ func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Reques
 	req := kmsg.RequestForKey(h.Key)
 	req.SetVersion(h.Version)
 	w.flexible = req.IsFlexible()
-	if !idOK || w.flexible && !w.tags() {
+	if !idOK || w.flexible && !w.tags(0) {
 		return h, nil, &FrameError{w.fault, h, "in the header: " + w.detail}
 	}
 	body := w.rest
-	if !w.structure(shape) {
+	if !w.structure(&shape) {
 		return h, nil, &FrameError{w.fault, h, w.detail}
 	}
 	if len(w.rest) > 0 {
@@ -116,7 +117,19 @@ func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Reques
 var clientIDField = field{kind: kindString, nullable: true}
 
 // AppendRequest appends a request, in the version set in it, with its length
-// prefix and header to dst.
+// prefix and header to dst. (kmsg's own formatter writes the length to the start
+// of dst, so it cannot append.)
 func AppendRequest(dst []byte, correlationID int32, clientID string, req kmsg.Request) []byte {
-	return kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(dst, req, correlationID)
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = kbin.AppendInt16(dst, req.Key())
+	dst = kbin.AppendInt16(dst, req.GetVersion())
+	dst = kbin.AppendInt32(dst, correlationID)
+	dst = kbin.AppendString(dst, clientID)
+	if req.IsFlexible() {
+		dst = append(dst, 0)
+	}
+	dst = req.AppendTo(dst)
+	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-FramePrefix))
+	return dst
 }

@@ -50,7 +50,7 @@ func DecodeResponse(frame []byte, correlationID int32, resp kmsg.Response) error
 		return fmt.Errorf("%w: correlation id %d, want %d", ErrCorrelation, got, correlationID)
 	}
 	w := shapeWalk{rest: frame[4:], flexible: resp.IsFlexible()}
-	if w.flexible && resp.Key() != keyApiVersions && !w.tags() {
+	if w.flexible && resp.Key() != keyApiVersions && !w.tags(0) {
 		return fmt.Errorf("%w: header: %s", ErrBadResponse, w.detail)
 	}
 	if err := resp.ReadFrom(w.rest); err != nil {

@@ -20,15 +20,20 @@ import (
 // Record bytes do not count: they alias the frame.
 const MaxDecodedBytes = 32 << 20
 
-// field is one field of a request or of a structure in it.
+// shape is the fields of a request or of a structure in it.
+type shape struct {
+	fields []field
+	tags   uint32 // tagged fields with lower numbers than this are known
+}
+
 type field struct {
 	kind     fieldKind
 	nullable bool
 	size     int // of kindFixed, in bytes
 	min, max int16
-	inner    []field // of kindStruct; of kindArray: the element, a structure
-	element  *field  // of kindArray: the element if it is not a structure
-	memory   int     // of kindArray: what one element takes when decoded
+	inner    shape  // of kindStruct; of kindArray: the element, a structure
+	element  *field // of kindArray: the element if it is not a structure
+	memory   int    // of kindArray: what one element takes when decoded
 }
 
 type fieldKind uint8
@@ -42,13 +47,13 @@ const (
 )
 
 // parseShape reads the notation of shapes.go.
-func parseShape(s string) []field {
+func parseShape(s string) shape {
 	p := shapeParser{rest: s}
-	fs := p.fields()
+	sh := p.shape()
 	if p.rest != "" {
 		panic(fmt.Sprintf("wire: shape %q: cannot read %q", s, p.rest))
 	}
-	return fs
+	return sh
 }
 
 type shapeParser struct{ rest string }
@@ -61,13 +66,17 @@ func (p *shapeParser) take(prefix string) bool {
 	return ok
 }
 
-func (p *shapeParser) fields() []field {
-	var fs []field
+func (p *shapeParser) shape() shape {
+	var sh shape
 	for p.rest != "" && p.rest[0] != ']' && p.rest[0] != ')' {
-		fs = append(fs, p.field())
+		if p.take("#") {
+			sh.tags = uint32(p.number())
+			break
+		}
+		sh.fields = append(sh.fields, p.field())
 		p.take(" ")
 	}
-	return fs
+	return sh
 }
 
 func (p *shapeParser) field() field {
@@ -76,12 +85,12 @@ func (p *shapeParser) field() field {
 	switch {
 	case p.take("["):
 		f.kind = kindArray
-		f.inner = p.fields()
+		f.inner = p.shape()
 		p.expect("]")
-		f.memory = structMemory(f.inner)
+		f.memory = f.inner.memory()
 	case p.take("("):
 		f.kind = kindStruct
-		f.inner = p.fields()
+		f.inner = p.shape()
 		p.expect(")")
 	case p.take("s"):
 		f.kind = kindString
@@ -124,13 +133,12 @@ func (p *shapeParser) number() int {
 	return n
 }
 
-// structMemory bounds the size of kmsg's structure: fields of all versions, and
-// 40 bytes for the map of unknown tags and for tagged fields, which shapes leave
-// out.
-func structMemory(fs []field) int {
+// memory bounds the size of kmsg's structure: fields of all versions, and 40
+// bytes for the map of unknown tags and for tagged fields, which shapes leave out.
+func (sh *shape) memory() int {
 	n := 40
-	for i := range fs {
-		n += fieldMemory(&fs[i])
+	for i := range sh.fields {
+		n += fieldMemory(&sh.fields[i])
 	}
 	return n
 }
@@ -142,7 +150,7 @@ func fieldMemory(f *field) int {
 	case kindString:
 		return 16
 	case kindStruct:
-		return structMemory(f.inner)
+		return f.inner.memory()
 	}
 	return 24 // a slice
 }
@@ -170,9 +178,9 @@ func (w *shapeWalk) charge(n int) bool {
 }
 
 // structure walks fields and, in flexible versions, the tags behind them.
-func (w *shapeWalk) structure(fs []field) bool {
-	for i := range fs {
-		f := &fs[i]
+func (w *shapeWalk) structure(sh *shape) bool {
+	for i := range sh.fields {
+		f := &sh.fields[i]
 		if w.version < f.min || w.version > f.max {
 			continue
 		}
@@ -180,7 +188,7 @@ func (w *shapeWalk) structure(fs []field) bool {
 			return false
 		}
 	}
-	return !w.flexible || w.tags()
+	return !w.flexible || w.tags(sh.tags)
 }
 
 func (w *shapeWalk) field(f *field) bool {
@@ -204,11 +212,11 @@ func (w *shapeWalk) field(f *field) bool {
 			if isNull {
 				return true
 			}
-			if !w.charge(structMemory(f.inner)) {
+			if !w.charge(f.inner.memory()) {
 				return false
 			}
 		}
-		return w.structure(f.inner)
+		return w.structure(&f.inner)
 	}
 	return w.array(f)
 }
@@ -231,7 +239,7 @@ func (w *shapeWalk) array(f *field) bool {
 		if f.element != nil {
 			ok = w.field(f.element)
 		} else {
-			ok = w.structure(f.inner)
+			ok = w.structure(&f.inner)
 		}
 		if !ok {
 			return false
@@ -240,26 +248,32 @@ func (w *shapeWalk) array(f *field) bool {
 	return true
 }
 
-// tags walks the tagged fields of a structure (KIP-482), known or not.
-func (w *shapeWalk) tags() bool {
+// tags walks the tagged fields of a structure (KIP-482). Those below known are
+// fields of kmsg's structure, the others go to a map.
+func (w *shapeWalk) tags(known uint32) bool {
 	n, ok := w.uvarint()
-	if !ok || n == 0 {
-		return ok
-	}
-	// A map costs about 400 bytes for the first few entries.
-	if !w.charge(400) {
+	if !ok {
 		return false
 	}
+	mapped := false
 	for range n {
-		if _, ok := w.uvarint(); !ok {
+		tag, ok := w.uvarint()
+		if !ok {
 			return false
 		}
 		size, ok := w.uvarint()
 		if !ok {
 			return false
 		}
-		// A known tag may hold an array, the largest element being an id.
-		if !w.charge(96+16*min(int(size), len(w.rest))) || !w.skip(int(size)) {
+		cost := 16 * min(int(size), len(w.rest)) // an array of ids, at worst
+		if tag >= known {
+			cost = 96
+			if !mapped {
+				cost += 400 // an empty map with room for a few
+				mapped = true
+			}
+		}
+		if !w.charge(cost) || !w.skip(int(size)) {
 			return false
 		}
 	}
