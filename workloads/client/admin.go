@@ -1,17 +1,30 @@
 package client
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
+	"odradek/workloads/client/cluster"
 )
 
-// Admin changes and describes the cluster. Every method retries until the timeout
-// given with WithTimeout (default 60 s) what may succeed later. Errors are of type
-// *AdminError.
-type Admin struct{}
+// Admin changes and describes the cluster. Every method retries what may succeed
+// later, until the timeout of WithTimeout (60 s by default). Errors are of type
+// *AdminError. Several tasks may use it at once.
+type Admin struct {
+	*office
+	timeout time.Duration
+}
+
+// ErrAdminTimeout: the operation's timeout has passed.
+var ErrAdminTimeout = errors.New("admin operation timed out")
 
 // AdminError says how an admin operation failed.
 type AdminError struct {
@@ -21,120 +34,200 @@ type AdminError struct {
 	Err      error
 }
 
-func (e *AdminError) Error() string { return e.Err.Error() }
+func (e *AdminError) Error() string { return e.Outcome.String() + ": " + e.Err.Error() }
 func (e *AdminError) Unwrap() error { return e.Err }
 
-// NewTopic describes a topic to create.
-type NewTopic struct {
-	Name string
-	// Partitions and ReplicationFactor may be -1 for the broker's default.
-	Partitions        int32
-	ReplicationFactor int16
-	// Configs are set in the order of their names.
-	Configs map[string]string
-}
-
-// CreateTopic creates a topic and gives its id (zero if the broker is too old to
-// tell).
-func (a *Admin) CreateTopic(t *env.Task, topic NewTopic) (wire.UUID, error) {
-	panic("first commit: API only")
-}
-
-// DeleteTopic deletes a topic by name.
-func (a *Admin) DeleteTopic(t *env.Task, topic string) error { panic("first commit: API only") }
-
-// CreatePartitions raises the number of partitions to count.
-func (a *Admin) CreatePartitions(t *env.Task, topic string, count int32) error {
-	panic("first commit: API only")
-}
-
-// ConfigEntry is one config as described by a broker.
-type ConfigEntry struct {
-	Name, Value string
-	Null        bool
-	ReadOnly    bool
-	Source      int8
-}
-
-// DescribeTopicConfigs lists a topic's configs, sorted by name.
-func (a *Admin) DescribeTopicConfigs(t *env.Task, topic string) ([]ConfigEntry, error) {
-	panic("first commit: API only")
-}
-
-// ConfigChange sets a config, or deletes it (back to the default).
-type ConfigChange struct {
-	Name, Value string
-	Delete      bool
-}
-
-// AlterTopicConfigs changes a topic's configs (IncrementalAlterConfigs).
-func (a *Admin) AlterTopicConfigs(t *env.Task, topic string, changes []ConfigChange) error {
-	panic("first commit: API only")
-}
-
-// BrokerInfo is a broker as listed by DescribeCluster.
-type BrokerInfo struct {
-	Node   wire.NodeID
-	Addr   string
-	Rack   string
-	Fenced bool
-}
-
-// ClusterInfo is the answer of DescribeCluster.
-type ClusterInfo struct {
-	ClusterID  string
-	Controller wire.NodeID
-	// Brokers are sorted by node.
-	Brokers []BrokerInfo
-}
-
-// DescribeCluster asks any broker for the cluster's members.
-func (a *Admin) DescribeCluster(t *env.Task) (ClusterInfo, error) { panic("first commit: API only") }
-
-// PartitionInfo is a partition as listed by DescribeTopic.
-type PartitionInfo struct {
-	Partition     int32
-	Leader        wire.NodeID
-	LeaderEpoch   wire.LeaderEpoch
-	Replicas, ISR []wire.NodeID
-	// Code is the partition's error code in the metadata.
-	Code int16
-}
-
-// TopicInfo is the answer of DescribeTopic.
-type TopicInfo struct {
-	Name string
-	ID   wire.UUID
-	// Partitions are sorted by number.
-	Partitions []PartitionInfo
-}
-
-// DescribeTopic asks any broker for a topic's metadata.
-func (a *Admin) DescribeTopic(t *env.Task, topic string) (TopicInfo, error) {
-	panic("first commit: API only")
-}
-
-// ListedOffset is the answer of ListOffsets.
-type ListedOffset struct {
-	Offset    wire.Offset
-	Timestamp int64
-	Epoch     wire.LeaderEpoch
-}
-
-// Special timestamps of ListOffsets.
-const (
-	LatestOffset   int64 = -1
-	EarliestOffset int64 = -2
-)
-
-// ListOffset asks a partition's leader for the offset of a timestamp in ms, or of
-// one of the special ones. readCommitted makes the latest the last stable offset.
-func (a *Admin) ListOffset(t *env.Task, tp wire.TopicPartition, timestamp int64, readCommitted bool) (ListedOffset, error) {
-	panic("first commit: API only")
+func newAdmin(n *network) *Admin {
+	o := &office{net: n, calls: make(map[uint64]func(error)), topics: make(map[string]int)}
+	n.core = o
+	return &Admin{office: o, timeout: time.Minute}
 }
 
 // WithTimeout is the same client with another bound on each operation.
-func (a *Admin) WithTimeout(d time.Duration) *Admin { panic("first commit: API only") }
+func (a *Admin) WithTimeout(d time.Duration) *Admin { return &Admin{office: a.office, timeout: d} }
 
-// Close ends the client; pending operations end with ErrClosed.
-func (a *Admin) Close() { panic("first commit: API only") }
+// Close ends the client; pending operations end with attempt.ErrClosed.
+func (a *Admin) Close() {
+	if a.net.closed {
+		return
+	}
+	a.net.close()
+	a.net.env.Clock.After(0, func() {
+		for _, id := range slices.Sorted(maps.Keys(a.calls)) {
+			a.calls[id](attempt.ErrClosed)
+		}
+		a.wakeAll()
+	})
+}
+
+// office is what all copies of an Admin share.
+type office struct {
+	net *network
+	// calls under way, which Close must end.
+	calls  map[uint64]func(error)
+	lastID uint64
+	// waiting for newer metadata, and how new those are that they have seen.
+	waiting []func()
+	seen    int
+	// topics in use by operations that need their leaders.
+	topics map[string]int
+}
+
+// route is where a request goes: nil node means "not known yet".
+type route func() (wire.NodeID, bool)
+
+func (o *office) toAny() (wire.NodeID, bool) { return o.net.anyNode(o.net.now()) }
+
+func (o *office) toController() (wire.NodeID, bool) {
+	node := o.net.meta.Controller()
+	_, known := o.net.meta.Addr(node)
+	return node, known && node >= 0
+}
+
+func (o *office) toLeader(tp wire.TopicPartition) route {
+	return func() (wire.NodeID, bool) {
+		p, _ := o.net.meta.Partition(tp)
+		return p.Leader, p.Leader != wire.NoNode
+	}
+}
+
+// operation is one of the methods, in general terms.
+type operation struct {
+	to route
+	// request makes the message; wait is how long the broker may take.
+	request    func(wait time.Duration) kmsg.Request
+	minVersion int16
+	maxVersion int16
+	// read takes the answer and gives its error.
+	read func(kmsg.Response) (code int16, detail *string)
+}
+
+// run attempts an operation until it ends or the time is up.
+func (a *Admin) run(t *env.Task, op operation) error {
+	until := a.net.now() + int64(a.timeout)
+	var attempts []attempt.Attempt
+	last := ErrAdminTimeout
+	end := func(err error) error {
+		return &AdminError{Outcome: attempt.Combine(attempts), Attempts: attempts, Err: err}
+	}
+	for {
+		now := a.net.now()
+		if a.net.closed {
+			return end(attempt.ErrClosed)
+		}
+		if now >= until {
+			if last != ErrAdminTimeout {
+				last = fmt.Errorf("%w: %w", ErrAdminTimeout, last)
+			}
+			return end(last)
+		}
+		node, ok := op.to()
+		if !ok {
+			a.net.meta.RequestUpdate()
+			a.awaitMetadata(t, until)
+			continue
+		}
+		wait := min(a.net.cfg.RequestTimeout, time.Duration(until-now))
+		at := attempt.Attempt{ID: attempt.ID(len(attempts) + 1), Node: node, LeaderEpoch: wire.NoLeaderEpoch, Sent: now}
+		req := attempt.Request{
+			ID: at.ID, Node: node, Msg: op.request(wait), MinVersion: op.minVersion, MaxVersion: op.maxVersion,
+		}
+		resp, err := a.call(t, req, wait)
+		at.Done = a.net.now()
+		class := attempt.Class{Outcome: attempt.OutcomeOf(err), Retriable: true, Refresh: true}
+		if err == nil {
+			code, detail := op.read(resp)
+			class = attempt.ClassifyAdmin(code)
+			at.Code, err = code, attempt.NewCodeError(code, detail)
+		} else {
+			at.Err = err
+			class.Retriable = !errors.Is(err, attempt.ErrVersion) && !errors.Is(err, attempt.ErrClosed)
+		}
+		at.Outcome = class.Outcome
+		attempts = append(attempts, at)
+		if err == nil {
+			return nil
+		}
+		if !class.Retriable {
+			return end(err)
+		}
+		last = err
+		if class.Refresh {
+			a.net.meta.RequestUpdate()
+		}
+		pause := a.net.cfg.Retry.After(len(attempts), a.net.rng)
+		t.Sleep(a.net.env.Clock, min(pause, time.Duration(max(until-a.net.now(), 1))))
+	}
+}
+
+// call sends one request and waits for its end, which may be Close.
+func (o *office) call(t *env.Task, req attempt.Request, timeout time.Duration) (kmsg.Response, error) {
+	return env.Await2(t, func(done func(kmsg.Response, error)) {
+		o.lastID++
+		id := o.lastID
+		o.calls[id] = func(err error) {
+			delete(o.calls, id)
+			done(nil, err)
+		}
+		// On a later turn: the call may fail at once, and done must not run here.
+		o.net.env.Clock.After(0, func() {
+			if o.net.closed {
+				return // and Close ends the call
+			}
+			o.net.call(req, timeout, func(resp kmsg.Response, err error) {
+				if o.calls[id] != nil {
+					delete(o.calls, id)
+					o.net.env.Clock.After(0, func() { done(resp, err) })
+				}
+			})
+			o.net.turn()
+		})
+	})
+}
+
+// awaitMetadata waits until the metadata may have changed, at most until then (ns).
+func (o *office) awaitMetadata(t *env.Task, until int64) {
+	t.Suspend(func(wake func()) {
+		woken := false
+		once := func() {
+			if !woken {
+				woken = true
+				wake()
+			}
+		}
+		o.waiting = append(o.waiting, once)
+		o.net.env.Clock.After(time.Duration(max(until-o.net.now(), 1)), once)
+		o.net.kick()
+	})
+}
+
+func (o *office) wakeAll() {
+	waiting := o.waiting
+	o.waiting = nil
+	for _, wake := range waiting {
+		wake()
+	}
+}
+
+// useTopic keeps a topic in the metadata for the duration of an operation.
+func (o *office) useTopic(topic string) (release func()) {
+	o.topics[topic]++
+	o.net.meta.Want(topic)
+	return func() {
+		if o.topics[topic]--; o.topics[topic] == 0 {
+			delete(o.topics, topic)
+			o.net.meta.Forget(topic)
+		}
+	}
+}
+
+func (o *office) poll(int64) {}
+
+func (o *office) deliver(int64) {
+	if n := o.net.meta.Updates(); n != o.seen {
+		o.seen = n
+		o.wakeAll()
+	}
+}
+
+func (o *office) deadline() int64 { return cluster.Never }

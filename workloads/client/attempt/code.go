@@ -50,6 +50,33 @@ func Classify(code int16) Class {
 	return Class{Outcome: Unknown}
 }
 
+// ClassifyAdmin gives the meaning of an error code as the answer to a request that
+// changes or describes the cluster. What is not listed is unknown and final.
+func ClassifyAdmin(code int16) Class {
+	switch code {
+	case 0:
+		return Class{Outcome: OK}
+	case kerr.NotController.Code, kerr.LeaderNotAvailable.Code, kerr.NotLeaderForPartition.Code,
+		kerr.FencedLeaderEpoch.Code, kerr.UnknownLeaderEpoch.Code, kerr.OffsetNotAvailable.Code,
+		kerr.KafkaStorageError.Code, kerr.NetworkException.Code:
+		// NOT_CONTROLLER too may be the answer to a change that was under way when the
+		// controller lost its office, and that its successor will keep.
+		return Class{Outcome: Unknown, Retriable: true, Refresh: true}
+	case kerr.RequestTimedOut.Code:
+		return Class{Outcome: Unknown, Retriable: true}
+	case kerr.ThrottlingQuotaExceeded.Code:
+		return Class{Outcome: Failed, Retriable: true}
+	case kerr.TopicAlreadyExists.Code, kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code,
+		kerr.InvalidTopicException.Code, kerr.InvalidPartitions.Code, kerr.InvalidReplicationFactor.Code,
+		kerr.InvalidReplicaAssignment.Code, kerr.InvalidConfig.Code, kerr.InvalidRequest.Code,
+		kerr.PolicyViolation.Code, kerr.UnsupportedVersion.Code, kerr.TopicDeletionDisabled.Code,
+		kerr.TopicAuthorizationFailed.Code, kerr.ClusterAuthorizationFailed.Code,
+		kerr.ReassignmentInProgress.Code:
+		return Class{Outcome: Failed}
+	}
+	return Class{Outcome: Unknown}
+}
+
 // CodeError is an error code of the protocol as an error that unwraps to kerr's.
 type CodeError struct {
 	Code int16
