@@ -10,8 +10,8 @@ import (
 
 // A request is walked field by field before kmsg decodes it, because kmsg alone
 // trusts too much: it ignores bytes after the last field, allocates an array for
-// whatever count fits the rest of the frame (a two-byte element can cost 150
-// bytes), and reads as many tags as a frame of a few bytes claims to have, which
+// whatever count fits the rest of the frame (measured: 2 MB for a frame of 16
+// KiB), and reads as many tags as a frame of a few bytes claims to have, which
 // can be four thousand million. The walk allocates nothing and costs a few
 // nanoseconds a field; records and other byte fields are skipped whole.
 
