@@ -131,6 +131,11 @@ func (m *Image) Configs(r Resource) []ConfigEntry {
 	return entries
 }
 
+// ConfigValues are the dynamic configs of a resource by name, nil if there are
+// none. The map belongs to the image: read single names from it, do not keep,
+// modify or range over it.
+func (m *Image) ConfigValues(r Resource) map[string]string { return m.configs[r] }
+
 // ConfigResources lists the resources that have dynamic configs, by type and name.
 func (m *Image) ConfigResources() []Resource {
 	rs := make([]Resource, 0, len(m.configs))

@@ -1,0 +1,27 @@
+package controller
+
+import "odradek/broker/metadata"
+
+// DefaultFeatures are the levels that a new cluster starts with.
+// metadata.version 25 is Kafka's 4.0-IV3: the schemas of records that we write.
+func DefaultFeatures() []metadata.FeatureLevel {
+	return []metadata.FeatureLevel{
+		{Name: metadata.MetadataVersion, Level: 25},
+		{Name: metadata.ELRVersion, Level: 1},
+	}
+}
+
+// bootstrapFeatures finalises the features of an empty log. metadata.version goes
+// first: it says how to read what follows.
+func (c *Controller) bootstrapFeatures() {
+	if c.pending.FeatureLevel(metadata.MetadataVersion) > 0 {
+		return
+	}
+	for _, first := range []bool{true, false} {
+		for _, f := range c.cfg.Features {
+			if (f.Name == metadata.MetadataVersion) == first {
+				c.write(&metadata.FeatureLevelRecord{Name: f.Name, Level: f.Level})
+			}
+		}
+	}
+}
