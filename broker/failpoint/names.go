@@ -34,6 +34,12 @@ const (
 	// ZooUnfencedReplicaFetch: the leader serves replica fetches of any leader
 	// epoch (KIP-320).
 	ZooUnfencedReplicaFetch Name = "zoo/08-unfenced-replica-fetch"
+	// ZooZombieController: the controller answers AlterPartition before its decision
+	// has committed (KAFKA-14154).
+	ZooZombieController Name = "zoo/10-zombie-controller"
+	// ZooFencedReplicaJoins: the controller lets a fenced replica, or one of an
+	// earlier registration, into the ISR (KIP-841, KIP-903).
+	ZooFencedReplicaJoins Name = "zoo/12-fenced-replica-joins"
 	// ZooLastReplicaStanding: the high watermark advances below
 	// min.insync.replicas and a replica that restarted uncleanly stays eligible
 	// (KIP-966).
@@ -46,7 +52,8 @@ var all = []Name{
 	StorageAppend, StorageSync, StorageRoll,
 	ReplicaAlterPartitionLost, ReplicaFetchDropped,
 	RaftPersist, RaftFetchDropped,
-	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooLastReplicaStanding, ZooVoteBeforeDurable,
+	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooZombieController, ZooFencedReplicaJoins,
+	ZooLastReplicaStanding, ZooVoteBeforeDurable,
 }
 
 // All lists the names of all points, sorted.
