@@ -3,9 +3,6 @@ package sim
 // Event is a plan: at an instant, run Do.
 type Event struct {
 	At Time
-	// Last puts the event behind everything already planned for the same instant,
-	// instead of drawing its place.
-	Last bool
 	// Proc is the process whose code Do is; nil for what the world does.
 	Proc *Proc
 	// Node is where it happens; taken from Proc if there is one.

@@ -82,12 +82,9 @@ func (k *Kernel) Schedule(ev Event) Handle {
 		}
 		ev.Node = p.node
 	}
-	k.seq++
-	tie := uint64(tieMax)
-	if !ev.Last {
-		tie = min(k.tie.Uint64()>>seqBits, tieMax-1)
-	}
-	return k.place(&ev, k.seq, max(ev.At, k.now), tie)
+	h := k.place(&ev, queued)
+	k.queue.push(entry{at: max(ev.At, k.now), key: k.tie.Uint64()&^(1<<seqBits-1) | k.seq, slot: h.slot})
+	return h
 }
 
 // After plans an event of the world d from now.
@@ -95,7 +92,9 @@ func (k *Kernel) After(d time.Duration, node Node, kind Kind, fn func()) Handle 
 	return k.Schedule(Event{At: k.now.Add(max(d, 0)), Node: node, Kind: kind, Do: Func(fn)})
 }
 
-func (k *Kernel) place(ev *Event, id uint64, at Time, tie uint64) Handle {
+// place puts an event into the slab.
+func (k *Kernel) place(ev *Event, state slotState) Handle {
+	k.seq++
 	var n uint32
 	if last := len(k.free) - 1; last >= 0 {
 		n = k.free[last]
@@ -105,11 +104,10 @@ func (k *Kernel) place(ev *Event, id uint64, at Time, tie uint64) Handle {
 		k.slab = append(k.slab, slot{gen: 1})
 	}
 	s := &k.slab[n]
-	s.state = queued
-	s.id, s.cause = id, k.stepID
+	s.state = state
+	s.id, s.cause = k.seq, k.stepID
 	s.proc, s.node, s.kind, s.digest = ev.Proc, ev.Node, ev.Kind, ev.Digest
 	s.do, s.arg = ev.Do, ev.Arg
-	k.queue.push(entry{at: at, key: tie<<seqBits | id, slot: n})
 	return Handle{k: k, slot: n, gen: s.gen}
 }
 

@@ -90,10 +90,16 @@ func (p *Proc) Resume() {
 	p.scheduleDrain()
 }
 
-// Post plans an event of the process at its present instant, after everything
-// already waiting.
+// Post plans an event of the process for as soon as it is free, after everything
+// that already waits for it.
 func (p *Proc) Post(kind Kind, do Action, arg uint64) Handle {
-	return p.k.Schedule(Event{At: p.Now(), Last: true, Proc: p, Kind: kind, Do: do, Arg: arg})
+	if p.dead {
+		return Handle{}
+	}
+	h := p.k.place(&Event{Proc: p, Node: p.node, Kind: kind, Do: do, Arg: arg}, waiting)
+	p.backlog.push(h.slot)
+	p.scheduleDrain()
+	return h
 }
 
 // Deliver runs code of the process as part of the world's event being executed,

@@ -13,11 +13,8 @@ type entry struct {
 	slot uint32
 }
 
-const (
-	// seqBits leaves room for 10^12 events in one run.
-	seqBits = 40
-	tieMax  = 1<<(64-seqBits) - 1
-)
+// seqBits leaves room for 10^12 events in one run.
+const seqBits = 40
 
 func (a *entry) before(b *entry) bool {
 	return a.at < b.at || a.at == b.at && a.key < b.key
