@@ -16,10 +16,9 @@ const (
 	kindDrain   Kind = iota // never traced: it only takes from a backlog
 	kindStepEnd             // "step-end": AtStepEnd between steps
 	kindTimer               // "timer": a clock's After
-	kindWork                // "work": computing off the loop has finished
 )
 
-var kernelKinds = [...]string{kindDrain: "drain", kindStepEnd: "step-end", kindTimer: "timer", kindWork: "work"}
+var kernelKinds = [...]string{kindDrain: "drain", kindStepEnd: "step-end", kindTimer: "timer"}
 
 // Record is one line of the trace: an event, or a note made during one.
 type Record struct {
@@ -117,8 +116,11 @@ func (k *Kernel) Note(node Node, level env.Level, kind Kind, attrs ...env.Attr) 
 	k.trace.hash = h
 	k.trace.counts[kind]++
 	r := Record{
-		ID: k.stepID, Cause: k.current.Cause, At: k.now, Node: node, Kind: kind,
+		ID: k.stepID, At: k.now, Node: node, Kind: kind,
 		Note: true, Level: level, Attrs: slices.Clone(attrs),
+	}
+	if k.inStep {
+		r.Cause = k.current.Cause
 	}
 	k.trace.keep(&r)
 	if k.trace.recorder != nil {
