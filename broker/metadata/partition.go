@@ -102,3 +102,8 @@ func replace[T any](dst *[]T, change []T) {
 		*dst = change
 	}
 }
+
+// TopicPartition is the partition's name.
+func (p *Partition) TopicPartition() wire.TopicPartition {
+	return wire.TopicPartition{Topic: p.Topic, Partition: p.Index}
+}

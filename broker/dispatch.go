@@ -1,0 +1,93 @@
+package broker
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+)
+
+// handler serves one API. It must answer the request exactly once, now or later:
+// reply, send, noReply or hangUp.
+type handler func(n *Node, r *request)
+
+// handlers is every API that a node serves, by role. A key that has no handler is
+// not advertised, and a request with it closes the connection, as in Kafka.
+func (n *Node) registerHandlers() {
+	on := func(key kmsg.Key, h handler) { n.handlers[key.Int16()] = h }
+
+	on(kmsg.ApiVersions, handleApiVersions)
+	on(kmsg.DescribeCluster, handleDescribeCluster)
+	on(kmsg.DescribeQuorum, handleDescribeQuorum)
+	on(kmsg.DescribeConfigs, handleDescribeConfigs)
+	on(kmsg.Fetch, handleFetch) // partitions, and the metadata log on every voter
+
+	// Changes of the metadata go to the active controller wherever they arrive.
+	for _, key := range []kmsg.Key{
+		kmsg.CreateTopics, kmsg.DeleteTopics, kmsg.CreatePartitions, kmsg.IncrementalAlterConfigs,
+		kmsg.ElectLeaders,
+	} {
+		on(key, handleControl)
+	}
+
+	if n.cfg.IsBroker() {
+		on(kmsg.Produce, handleProduce)
+		on(kmsg.ListOffsets, handleListOffsets)
+		on(kmsg.Metadata, handleMetadata)
+		on(kmsg.OffsetForLeaderEpoch, handleOffsetForLeaderEpoch)
+		on(kmsg.FindCoordinator, handleFindCoordinator)
+		on(kmsg.InitProducerID, handleInitProducerID)
+	}
+	if n.cfg.IsController() {
+		on(kmsg.Vote, handleVote)
+		on(kmsg.BeginQuorumEpoch, handleBeginQuorumEpoch)
+		on(kmsg.EndQuorumEpoch, handleEndQuorumEpoch)
+		on(kmsg.FetchSnapshot, handleFetchSnapshot)
+		on(kmsg.BrokerRegistration, handleControl)
+		on(kmsg.BrokerHeartbeat, handleControl)
+		on(kmsg.AlterPartition, handleControl)
+		on(kmsg.AllocateProducerIDs, handleControl)
+		on(kmsg.Envelope, handleEnvelope)
+	}
+
+	keys := make([]int16, 0, len(n.handlers))
+	for key := range n.handlers { //odradek:unordered ServedVersions sorts
+		keys = append(keys, key)
+	}
+	n.versions = wire.ServedVersions(keys...)
+}
+
+// dispatch decodes a frame and hands it to its handler.
+func (n *Node) dispatch(c *conn, frame []byte) {
+	n.env.CPU.Charge(env.OpRequest, 1)
+	header, msg, err := wire.DecodeRequest(frame, n.versions)
+	r := &request{conn: c, header: header, msg: msg, size: len(frame)}
+	if err != nil {
+		n.refuse(r, err)
+		return
+	}
+	c.queue = append(c.queue, r)
+	n.handlers[header.Key](n, r)
+}
+
+// refuse answers what cannot be decoded. Kafka closes the connection, except that
+// an ApiVersions request of a version from the future is told ours (KIP-511), and
+// a Produce of versions that are advertised only for old librdkafka gets
+// UNSUPPORTED_VERSION.
+func (n *Node) refuse(r *request, err error) {
+	var fault *wire.FrameError
+	if errors.As(err, &fault) && fault.Fault == wire.UnsupportedVersion {
+		switch kmsg.Key(fault.Header.Key) {
+		case kmsg.ApiVersions:
+			r.header = fault.Header
+			r.conn.queue = append(r.conn.queue, r)
+			resp := n.versions.ApiVersionsResponse(fault.Header.Version, nil, -1)
+			r.send([]env.Segment{{Bytes: wire.AppendResponse(nil, r.header.CorrelationID, resp)}})
+			return
+		}
+	}
+	n.env.Trace.Event(env.Warn, "bad-request", env.S("client", r.conn.addr), env.Err(err))
+	r.conn.close()
+}

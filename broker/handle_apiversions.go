@@ -1,0 +1,50 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/wire"
+)
+
+// ApiVersions (key 18, versions 0-4). A version above ours is answered in version
+// 0 with UNSUPPORTED_VERSION and our ranges (dispatch.go). From version 3 on the
+// client names its software (KIP-511); a name with other characters than letters,
+// digits, '-' and '.' is INVALID_REQUEST, as in Kafka.
+func handleApiVersions(n *Node, r *request) {
+	req := r.msg.(*kmsg.ApiVersionsRequest)
+	features, epoch := n.features()
+	resp := n.versions.ApiVersionsResponse(r.header.Version, features, epoch)
+	if r.header.Version >= 3 {
+		if !softwareName(req.ClientSoftwareName) || !softwareName(req.ClientSoftwareVersion) {
+			resp.ErrorCode = kerr.InvalidRequest.Code
+			resp.ApiKeys = nil
+		} else if r.conn != nil {
+			r.conn.software = req.ClientSoftwareName + " " + req.ClientSoftwareVersion
+		}
+	}
+	r.reply(resp)
+}
+
+func softwareName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		alnum := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		inner := (c == '-' || c == '.') && i > 0 && i < len(s)-1
+		if !alnum && !inner {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// features are the feature levels the cluster has finalised, and the metadata
+// offset at which this node knows them.
+func (n *Node) features() ([]wire.Feature, int64) {
+	fs := make([]wire.Feature, 0, len(supportedFeatures))
+	for _, f := range supportedFeatures {
+		f.Finalized = n.image.FeatureLevel(f.Name)
+		fs = append(fs, f)
+	}
+	return fs, int64(n.applied) - 1
+}

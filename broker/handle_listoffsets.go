@@ -1,0 +1,144 @@
+package broker
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/storage"
+	"odradek/broker/wire"
+)
+
+// Timestamps with a meaning of their own.
+const (
+	listLatest         = -1
+	listEarliest       = -2
+	listMaxTimestamp   = -3 // KIP-734, version 7
+	listEarliestLocal  = -4 // KIP-405, version 8
+	listLatestTiered   = -5 // KIP-1005, version 9
+	listEarliestUpload = -6 // KIP-1023, version 11
+)
+
+// ListOffsets (key 2, versions 1-10). Latest is the high watermark for consumers and
+// is refused with OFFSET_NOT_AVAILABLE while a new leader might still be behind what an
+// earlier one answered (KIP-207). There is no tiered storage: the earliest local offset
+// is the earliest, and there is no tiered one.
+func handleListOffsets(n *Node, r *request) {
+	req := r.msg.(*kmsg.ListOffsetsRequest)
+	resp := kmsg.NewPtrListOffsetsResponse()
+	open := 1
+	release := func() {
+		if open--; open == 0 {
+			r.reply(resp)
+		}
+	}
+	for i := range req.Topics {
+		rt := kmsg.NewListOffsetsResponseTopic()
+		rt.Topic = req.Topics[i].Topic
+		rt.Partitions = make([]kmsg.ListOffsetsResponseTopicPartition, len(req.Topics[i].Partitions))
+		resp.Topics = append(resp.Topics, rt)
+	}
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		for j := range t.Partitions {
+			out := &resp.Topics[i].Partitions[j]
+			*out = kmsg.NewListOffsetsResponseTopicPartition()
+			out.Partition = t.Partitions[j].Partition
+			out.Timestamp, out.Offset, out.LeaderEpoch = -1, -1, -1
+			open++
+			n.listOffset(t.Topic, &t.Partitions[j], wire.NodeID(req.ReplicaID), func(found storage.TimestampOffset, code int16) {
+				out.ErrorCode = code
+				if code == 0 {
+					out.Timestamp, out.Offset, out.LeaderEpoch = found.Timestamp, int64(found.Offset), int32(found.Epoch)
+				}
+				release()
+			})
+		}
+	}
+	release()
+}
+
+// listOffset answers for one partition, perhaps at once.
+func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartition, replicaID wire.NodeID, done func(storage.TimestampOffset, int16)) {
+	none := storage.TimestampOffset{Timestamp: -1, Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
+	p := n.replicas.lookup(topic, req.Partition)
+	if p == nil {
+		code := unknownPartition
+		if n.image.Partition(topic, req.Partition) != nil {
+			code = kerr.NotLeaderForPartition.Code
+		}
+		done(none, code)
+		return
+	}
+	if code := p.notLeading(); code != 0 {
+		done(none, code)
+		return
+	}
+	if req.CurrentLeaderEpoch >= 0 {
+		if kafkaErr := p.leader.CheckLeaderEpoch(wire.LeaderEpoch(req.CurrentLeaderEpoch)); kafkaErr != nil {
+			done(none, kafkaErr.Code)
+			return
+		}
+	}
+	if replicaID < 0 {
+		replicaID = wire.NoNode
+	}
+	latest, kafkaErr := p.leader.LatestOffset(replicaID)
+	epoch := p.leader.LeaderEpoch()
+	switch req.Timestamp {
+	case listLatest:
+		if kafkaErr != nil {
+			done(none, kafkaErr.Code)
+			return
+		}
+		done(storage.TimestampOffset{Timestamp: -1, Offset: latest, Epoch: epoch}, 0)
+	case listEarliest, listEarliestLocal:
+		first := p.log.LogStartOffset()
+		done(storage.TimestampOffset{Timestamp: -1, Offset: first, Epoch: p.epochAt(first)}, 0)
+	case listLatestTiered, listEarliestUpload:
+		done(none, 0)
+	default:
+		leader := p.leader
+		found := func(at storage.TimestampOffset, err error) {
+			switch {
+			case err != nil:
+				done(none, p.readCode(err))
+			case p.leader != leader:
+				done(none, kerr.NotLeaderForPartition.Code)
+			case kafkaErr != nil && (at.Offset < 0 || at.Offset >= leader.HighWatermark()):
+				// What lies above a high watermark that may be behind is not known yet.
+				done(none, kafkaErr.Code)
+			case at.Offset < 0 || at.Offset >= latest && replicaID == wire.NoNode:
+				done(none, 0)
+			default:
+				done(at, 0)
+			}
+		}
+		switch {
+		case req.Timestamp == listMaxTimestamp:
+			p.log.OffsetOfMaxTimestamp(found)
+		case req.Timestamp < 0:
+			done(none, kerr.UnsupportedVersion.Code)
+		default:
+			p.log.OffsetForTimestamp(req.Timestamp, found)
+		}
+	}
+}
+
+// epochAt is the leader epoch of the record at an offset.
+func (p *partition) epochAt(o wire.Offset) wire.LeaderEpoch {
+	epoch := wire.NoLeaderEpoch
+	for _, e := range p.log.Epochs() {
+		if e.StartOffset > o {
+			break
+		}
+		epoch = e.Epoch
+	}
+	return epoch
+}
+
+func asOutOfRange(err error) bool {
+	var out *storage.OffsetOutOfRangeError
+	return errors.As(err, &out)
+}

@@ -1,0 +1,371 @@
+package broker
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"odradek/broker/config"
+	"odradek/broker/env"
+	"odradek/broker/metadata"
+	"odradek/broker/replica"
+	"odradek/broker/storage"
+	"odradek/broker/wire"
+)
+
+// partition is this broker's replica of one partition: its log, and the decider of
+// the role it has. While a role ends or begins it has none, and answers
+// NOT_LEADER_OR_FOLLOWER.
+type partition struct {
+	n     *Node
+	tp    wire.TopicPartition
+	id    wire.TopicIDPartition
+	meta  *metadata.Partition // as the metadata has it now
+	topic config.Topic
+
+	log *storage.Log // nil while it is being opened or after it failed to
+	err error        // why there is no usable log
+
+	leader   *replica.Leader
+	follower *replica.Follower
+	// hw is the high watermark that the last role knew, for the next one.
+	hw wire.Offset
+
+	// acks are the acks=all produces that wait for the high watermark, by offset.
+	acks []ackWait
+	// fetches wait for this partition to have more to read.
+	fetches []*fetchOp
+
+	timer   env.Timer // for the leader's deadline
+	timerAt int64
+	cutting bool  // a truncation is under way
+	gone    bool // deleted, or closed with the node
+}
+
+type ackWait struct {
+	required wire.Offset
+	done     func(code int16)
+}
+
+func (p *partition) now() int64 { return int64(p.n.env.Clock.Now()) }
+
+// opened takes the partition's log, or why there is none.
+func (p *partition) opened(l *storage.Log, err error) {
+	if err != nil {
+		p.offline(err)
+		return
+	}
+	p.log = l
+	p.hw = min(max(p.n.store.HighWatermark(p.tp), l.LogStartOffset()), l.LogEndOffset())
+	p.assume()
+}
+
+// offline follows an error of the log: the replica is out of service until the node
+// restarts. The leader's silence has it removed from the ISR; if it leads itself, the
+// controller must elect another.
+func (p *partition) offline(err error) {
+	if p.err != nil || p.gone {
+		return
+	}
+	p.err = err
+	p.n.env.Trace.Event(env.Error, "log-offline", env.S("partition", p.tp.String()), env.Err(err))
+	p.resign(kerr.KafkaStorageError.Code)
+	if p.follower != nil {
+		p.follower.OnStorageError()
+	}
+	p.n.logFailed(p, err)
+}
+
+// assume takes the role that the metadata says, once the log is at rest: a leader
+// epoch starts at a log end that no write under way can move.
+func (p *partition) assume() {
+	if p.log == nil || p.err != nil || p.gone {
+		return
+	}
+	m := p.meta
+	if m.Leader == p.n.cfg.NodeID {
+		if p.leader != nil && p.leader.LeaderEpoch() == m.LeaderEpoch {
+			p.apply(p.leader.OnMetadata(p.now(), replicaPartition(m)))
+			return
+		}
+		p.resign(kerr.NotLeaderForPartition.Code)
+		p.unfollow()
+		if p.busy() {
+			return // advanced, or the truncation's end, comes back here
+		}
+		p.lead()
+		return
+	}
+	if p.leader != nil {
+		p.resign(kerr.NotLeaderForPartition.Code)
+	}
+	if p.follower == nil {
+		if p.busy() {
+			return
+		}
+		p.follow()
+	}
+	p.n.fetchers.act(p, p.follower.OnLeader(p.now(), m.Leader, m.LeaderEpoch))
+	p.n.fetchers.poke(m.Leader)
+}
+
+// busy reports whether something is still being written or cut.
+func (p *partition) busy() bool {
+	return p.log.NextOffset() != p.log.LogEndOffset() || p.cutting
+}
+
+func (p *partition) lead() {
+	m := p.meta
+	p.log.AssignEpochStart(m.LeaderEpoch)
+	start := replica.LeaderStart{
+		Self: p.n.cfg.NodeID, BrokerEpoch: p.n.brokerEpoch, Partition: replicaPartition(m),
+		MinISR: p.topic.MinInSyncReplicas, Brokers: make(map[wire.NodeID]replica.BrokerState),
+		LogStart: p.log.LogStartOffset(), LogEnd: p.log.LogEndOffset(), Flushed: p.log.FlushedOffset(),
+		HighWatermark: p.hw,
+	}
+	for _, id := range m.Replicas {
+		start.Brokers[id] = p.n.brokerState(id)
+	}
+	p.n.env.Trace.Event(env.Info, "became-leader", env.S("partition", p.tp.String()),
+		env.I("epoch", m.LeaderEpoch), env.I("end", start.LogEnd), env.I("hw", p.hw))
+	c := p.replicaConfig()
+	var change replica.LeaderChange
+	p.leader, change = replica.NewLeader(p.now(), c, p.log, start)
+	p.apply(change)
+}
+
+func (p *partition) follow() {
+	p.follower = replica.NewFollower(p.replicaConfig(), p.log, replica.FollowerStart{
+		LogStart: p.log.LogStartOffset(), LogEnd: p.log.LogEndOffset(), HighWatermark: p.hw,
+	})
+	p.n.env.Trace.Event(env.Debug, "became-follower", env.S("partition", p.tp.String()),
+		env.I("epoch", p.meta.LeaderEpoch), env.I("leader", p.meta.Leader))
+}
+
+func (p *partition) replicaConfig() replica.Config {
+	c := p.n.replicaConfig
+	c.CountFlushed = p.topic.FlushMessages == 1
+	return c
+}
+
+// unfollow ends following.
+func (p *partition) unfollow() {
+	if p.follower != nil {
+		p.hw = p.follower.HighWatermark()
+		p.follower.Stop()
+		p.follower = nil
+	}
+}
+
+// resign ends leading: whoever waits is told.
+func (p *partition) resign(code int16) {
+	if p.leader == nil {
+		return
+	}
+	p.hw = p.leader.HighWatermark()
+	p.n.env.Trace.Event(env.Info, "resigned", env.S("partition", p.tp.String()), env.I("epoch", p.leader.LeaderEpoch()))
+	p.leader = nil
+	waiting := p.acks
+	p.acks = nil
+	for _, w := range waiting {
+		w.done(code)
+	}
+	p.wakeFetches(true)
+}
+
+// metadata follows a change of the partition in the metadata.
+func (p *partition) metadata(m *metadata.Partition) {
+	p.meta = m
+	p.assume()
+}
+
+// advanced follows the log when more is written or durable.
+func (p *partition) advanced() {
+	if p.leader == nil {
+		if p.follower == nil {
+			p.assume() // the last write of the previous role is done
+		}
+		return
+	}
+	p.apply(p.leader.OnAppended(p.now(), p.log.LogEndOffset()))
+	if p.leader != nil {
+		p.apply(p.leader.OnFlushed(p.now(), p.log.FlushedOffset()))
+	}
+	p.wakeFetches(false)
+}
+
+// apply acts on what an input changed in the leader.
+func (p *partition) apply(c replica.LeaderChange) {
+	if c.ISR {
+		s := p.leader.Snapshot()
+		p.n.env.Trace.Event(env.Info, "isr-changed", env.S("partition", p.tp.String()), env.I("size", int32(len(s.Partition.ISR))))
+	}
+	if c.HighWatermark || c.ISR {
+		p.release()
+		p.wakeFetches(false)
+	}
+	if c.Propose != nil {
+		p.n.alterISR.propose(p, *c.Propose)
+	}
+	p.arm()
+}
+
+// release answers the acks=all produces that the high watermark has reached.
+func (p *partition) release() {
+	k := 0
+	for k < len(p.acks) {
+		done, kafkaErr := p.leader.Acked(p.acks[k].required)
+		if !done {
+			break
+		}
+		code := int16(0)
+		if kafkaErr != nil {
+			code = kafkaErr.Code
+		}
+		w := p.acks[k]
+		k++
+		w.done(code)
+	}
+	p.acks = slices.Delete(p.acks, 0, k)
+}
+
+// arm sets the timer for the leader's deadline, unless it is set for sooner: the
+// deadline mostly moves away, with every fetch.
+func (p *partition) arm() {
+	if p.leader == nil {
+		return
+	}
+	at := p.leader.Deadline()
+	if at == replica.Never || p.timer != nil && p.timerAt <= at {
+		return
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.timerAt = at
+	p.timer = p.n.env.Clock.After(time.Duration(at-p.now()), func() {
+		p.timer = nil
+		if p.leader != nil {
+			p.apply(p.leader.Tick(p.now()))
+		}
+	})
+}
+
+// wakeFetches lets the waiting fetches look again. all is for a change that ends
+// every wait; otherwise only those look for which there is something new.
+func (p *partition) wakeFetches(all bool) {
+	if len(p.fetches) == 0 {
+		return
+	}
+	for _, f := range slices.Clone(p.fetches) {
+		if all || f.hasNews(p) {
+			f.wake()
+		}
+	}
+}
+
+// appendResult is what a produce learns about its batch.
+type appendResult struct {
+	base       wire.Offset
+	appendTime int64 // ms, -1 unless message.timestamp.type=LogAppendTime
+	logStart   wire.Offset
+	code       int16
+	message    string
+	records    []wire.RecordError
+}
+
+func appendError(code int16, message string) appendResult {
+	return appendResult{base: wire.NoOffset, appendTime: -1, logStart: wire.NoOffset, code: code, message: message}
+}
+
+// append validates and appends a produced batch. done comes once, perhaps at once:
+// with acks 0 and 1 after the write, with acks=all after the high watermark passed
+// the batch.
+func (p *partition) append(version int16, acks int16, b []byte, done func(appendResult)) {
+	if code := p.notLeading(); code != 0 {
+		done(appendError(code, ""))
+		return
+	}
+	if acks == -1 {
+		if kafkaErr := p.leader.CheckProduce(); kafkaErr != nil {
+			done(appendError(kafkaErr.Code, ""))
+			return
+		}
+	}
+	p.n.env.CPU.Charge(env.OpCRC, len(b))
+	_, batch, err := p.n.codec.Validate(b, p.n.produceRules(version, &p.topic))
+	if err != nil {
+		var bad *wire.BatchError
+		if !errors.As(err, &bad) {
+			panic(err)
+		}
+		r := appendError(bad.Code.Code, bad.Message)
+		r.records = bad.Records
+		done(r)
+		return
+	}
+	leader := p.leader
+	p.log.Append(batch, storage.AppendOptions{Epoch: leader.LeaderEpoch()}, func(res storage.AppendResult, err error) {
+		switch {
+		case err != nil:
+			done(appendError(p.storageCode(err), ""))
+			return
+		case p.leader != leader:
+			// Written, but by a leader whose epoch is over: the next one may cut it off.
+			done(appendError(kerr.NotLeaderForPartition.Code, ""))
+			return
+		}
+		r := appendResult{base: res.BaseOffset, appendTime: res.AppendTime, logStart: p.log.LogStartOffset()}
+		if acks != -1 {
+			done(r)
+			return
+		}
+		p.acks = append(p.acks, ackWait{res.NextOffset, func(code int16) {
+			if code != 0 {
+				done(appendError(code, ""))
+				return
+			}
+			done(r)
+		}})
+	})
+}
+
+// notLeading is the error for a request that only the leader serves, or 0.
+func (p *partition) notLeading() int16 {
+	switch {
+	case p.err != nil:
+		return kerr.KafkaStorageError.Code
+	case p.leader == nil:
+		return kerr.NotLeaderForPartition.Code
+	}
+	return 0
+}
+
+func (p *partition) storageCode(err error) int16 {
+	var invalid *storage.InvalidBatchError
+	var stale *storage.StaleEpochError
+	switch {
+	case errors.As(err, &invalid):
+		return kerr.CorruptMessage.Code
+	case errors.As(err, &stale), errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrTruncating):
+		return kerr.NotLeaderForPartition.Code
+	}
+	return kerr.KafkaStorageError.Code
+}
+
+// highWatermark is the one this replica knows.
+func (p *partition) highWatermark() wire.Offset {
+	switch {
+	case p.leader != nil:
+		return p.leader.HighWatermark()
+	case p.follower != nil:
+		return p.follower.HighWatermark()
+	}
+	return p.hw
+}
+
+func replicaPartition(m *metadata.Partition) replica.Partition {
+	return replica.Partition{LeaderEpoch: m.LeaderEpoch, PartitionEpoch: m.Epoch, Replicas: m.Replicas, ISR: m.ISR, ELR: m.ELR}
+}
