@@ -1,0 +1,230 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"odradek/broker"
+	"odradek/broker/config"
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/netsim"
+	"odradek/sim"
+	"odradek/sim/disk"
+)
+
+// Port is where every simulated broker listens.
+const Port = 9092
+
+// Config says what a cluster is made of.
+type Config struct {
+	// Nodes is how many machines run the broker, with ids from 1. All are brokers,
+	// the first Voters of them also controllers.
+	Nodes, Voters int
+	// Properties are configs of every node, by Kafka's names, over [Properties].
+	Properties map[string]string
+	Net        netsim.Config
+	Disk       disk.Config
+	CPU        CPUModel
+	// Trace is the lowest level of broker events that is recorded.
+	Trace env.Level
+	// RestartDelay is how long a process that gave up by itself (after an I/O error,
+	// say) stays down before its supervisor starts it again.
+	RestartDelay time.Duration
+}
+
+// DefaultConfig is a cluster of three on good machines.
+func DefaultConfig() Config {
+	return Config{
+		Nodes: 3, Voters: 3,
+		Net: netsim.DefaultConfig(), Disk: disk.DefaultConfig(), CPU: DefaultCPU(),
+		Trace: env.Info, RestartDelay: 500 * time.Millisecond,
+	}
+}
+
+// Cluster is a simulated Kafka cluster and the clients around it.
+type Cluster struct {
+	K       *sim.Kernel
+	Net     *netsim.Network
+	Nodes   []*Node // by id from 1
+	Clients []*Host
+	cfg     Config
+	// Failed is told when a node gave up by itself.
+	Failed func(n *Node, err error)
+}
+
+// Node is a machine that runs a broker.
+type Node struct {
+	*Host
+	ID wire.NodeID
+	// Broker is the running process's node, nil when off.
+	Broker *broker.Node
+
+	c      *Cluster
+	config *config.Broker
+	static config.Values
+	// wanted is what the fault plan last asked for: a process that gave up comes
+	// back only if it is.
+	wanted bool
+}
+
+// New builds the machines; nothing runs yet.
+func New(k *sim.Kernel, cfg Config) (*Cluster, error) {
+	c := &Cluster{K: k, Net: netsim.New(k, cfg.Net), cfg: cfg}
+	var voters []string
+	for id := 1; id <= cfg.Voters; id++ {
+		voters = append(voters, fmt.Sprintf("%d@%s:%d", id, NodeName(wire.NodeID(id)), Port))
+	}
+	for id := 1; id <= cfg.Nodes; id++ {
+		values := config.Values(maps.Clone(Properties()))
+		maps.Copy(values, cfg.Properties)
+		values["node.id"] = strconv.Itoa(id)
+		values["process.roles"] = "broker"
+		if id <= cfg.Voters {
+			values["process.roles"] = "broker,controller"
+		}
+		values["controller.quorum.voters"] = strings.Join(voters, ",")
+		values["listeners"] = fmt.Sprintf("PLAINTEXT://%s:%d", NodeName(wire.NodeID(id)), Port)
+		layers := config.Layers{Static: values}
+		bc, err := layers.BrokerConfig()
+		if err != nil {
+			return nil, fmt.Errorf("cluster: %w", err)
+		}
+		d := cfg.Disk
+		n := &Node{ID: wire.NodeID(id), c: c, config: bc, static: values}
+		n.Host = NewHost(k, c.Net, HostConfig{Name: NodeName(n.ID), Disk: &d, CPU: cfg.CPU, Trace: cfg.Trace})
+		c.Nodes = append(c.Nodes, n)
+	}
+	return c, nil
+}
+
+// Properties are the broker configs of simulated clusters where they differ from
+// Kafka's: time-outs short enough that fail-overs happen within seconds.
+func Properties() map[string]string {
+	return map[string]string{
+		"controller.listener.names":             "PLAINTEXT",
+		"controller.quorum.election.timeout.ms": "300",
+		"controller.quorum.fetch.timeout.ms":    "600",
+		"controller.quorum.request.timeout.ms":  "500",
+		"broker.heartbeat.interval.ms":          "200",
+		"broker.session.timeout.ms":             "1500",
+		"replica.lag.time.max.ms":               "1500",
+		"replica.fetch.wait.max.ms":             "200",
+		"replica.fetch.backoff.ms":              "100",
+		"default.replication.factor":            "3",
+		"min.insync.replicas":                   "2",
+	}
+}
+
+// NodeName is the host name of a broker's machine.
+func NodeName(id wire.NodeID) string { return fmt.Sprintf("n%d", id) }
+
+// Addrs are the brokers' addresses.
+func (c *Cluster) Addrs() []string {
+	var addrs []string
+	for _, n := range c.Nodes {
+		addrs = append(addrs, fmt.Sprintf("%s:%d", n.Name(), Port))
+	}
+	return addrs
+}
+
+// NewClient adds a machine without a disk, for scripted users.
+func (c *Cluster) NewClient(name string) *Host {
+	h := NewHost(c.K, c.Net, HostConfig{Name: name, CPU: c.cfg.CPU, Trace: c.cfg.Trace})
+	c.Clients = append(c.Clients, h)
+	return h
+}
+
+// Node returns a broker's machine.
+func (c *Cluster) Node(id wire.NodeID) *Node { return c.Nodes[id-1] }
+
+// Start starts every broker.
+func (c *Cluster) Start() {
+	for _, n := range c.Nodes {
+		n.Up()
+	}
+}
+
+// Up starts the node's process, and its machine if it has no power.
+func (n *Node) Up() {
+	n.wanted = true
+	if n.Running() {
+		return
+	}
+	n.Start(func(e env.Env) {
+		n.Broker = broker.Start(&e, broker.Options{Config: n.config, Static: n.static, Failed: n.gaveUp})
+	})
+}
+
+// gaveUp ends a process that cannot go on; a supervisor brings it back.
+func (n *Node) gaveUp(err error) {
+	life := n.Life()
+	if n.c.Failed != nil {
+		n.c.Failed(n, err)
+	}
+	n.c.K.After(0, n.Node(), n.c.K.Kind("host-exit"), func() {
+		if n.Life() == life {
+			n.down(n.CrashProcess)
+		}
+	})
+	n.c.K.After(n.c.cfg.RestartDelay, n.Node(), n.c.K.Kind("host-supervisor"), func() {
+		if n.wanted && n.Life() == life && !n.Running() && n.NIC.Up() {
+			n.Up()
+		}
+	})
+}
+
+func (n *Node) down(how func()) {
+	n.Broker = nil
+	how()
+}
+
+// Crash kills the process; the machine stays up.
+func (n *Node) Crash() {
+	n.wanted = false
+	n.down(n.CrashProcess)
+}
+
+// CutPower switches the machine off.
+func (n *Node) CutPower() {
+	n.wanted = false
+	n.down(n.PowerLoss)
+}
+
+// Stop shuts the broker down in good order and then ends the process; done may be nil.
+func (n *Node) Stop(done func(error)) {
+	n.wanted = false
+	b, life := n.Broker, n.Life()
+	if b == nil {
+		return
+	}
+	n.Do(func() {
+		b.Shutdown(func(err error) {
+			n.c.K.After(0, n.Node(), n.c.K.Kind("host-exit"), func() {
+				if n.Life() == life {
+					n.down(n.CrashProcess)
+				}
+				if done != nil {
+					done(err)
+				}
+			})
+		})
+	})
+}
+
+// Names are the host names of all machines, sorted.
+func (c *Cluster) Names() []string {
+	var names []string
+	for _, n := range c.Nodes {
+		names = append(names, n.Name())
+	}
+	for _, h := range c.Clients {
+		names = append(names, h.Name())
+	}
+	slices.Sort(names)
+	return names
+}
