@@ -83,8 +83,11 @@ type Options struct {
 	// LogStart is the checkpointed start of the log, 0 if unknown. An empty
 	// directory becomes a log that starts here.
 	LogStart wire.Offset
-	// LowerRecoveryPoint makes sure, durably, that a later Open is not told a
-	// RecoveryPoint above to. It runs before a truncation. Nil means that later
-	// Opens will be told 0.
-	LowerRecoveryPoint func(to wire.Offset, done func(error))
+	// LowerCheckpoints makes sure, durably, that a later Open is told neither a
+	// RecoveryPoint nor a LogStart above the given. It runs before a truncation. Nil
+	// means that later Opens will be told 0.
+	LowerCheckpoints func(recoveryPoint, logStart wire.Offset, done func(error))
+	// SaveLogStart makes LogStartOffset durable, as a later Open's LogStart. It runs
+	// before DeleteRecords is acknowledged. Nil means that this does not matter.
+	SaveLogStart func(done func(error))
 }

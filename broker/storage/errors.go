@@ -13,6 +13,8 @@ var (
 	// ErrTruncating refuses an append while a truncation is under way: its
 	// offset is not known before the truncation is done.
 	ErrTruncating = errors.New("log is being truncated")
+	// ErrTruncated ends an append that was truncated away before it was durable.
+	ErrTruncated = errors.New("records were truncated before they were durable")
 )
 
 // OfflineError says that the log stopped for good after an I/O error. Only opening

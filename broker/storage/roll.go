@@ -1,0 +1,80 @@
+package storage
+
+import (
+	"odradek/broker/env"
+	"odradek/broker/failpoint"
+	"odradek/broker/wire"
+)
+
+// roll begins a new active segment and seals the old one.
+func (l *Log) roll(t *env.Task, base wire.Offset) error {
+	if err := l.injected(failpoint.StorageRoll); err != nil {
+		return err
+	}
+	if l.cfg.AllowGaps {
+		// Where offsets may be missing, recovery could not tell that the old segment
+		// lost its end.
+		l.holdSyncs(t)
+		err := l.syncDirty(t)
+		if err != nil {
+			return err
+		}
+		l.releaseSyncs()
+	}
+	s, err := createSegment(t, l.e, l.dir, base)
+	if err != nil {
+		return err
+	}
+	old := l.active()
+	check(base >= old.next && base > old.base, "%s: rolled to offset %d", old.path(logSuffix), base)
+	old.next = base // no reader looks for later offsets here
+	l.segments = append(l.segments, s)
+	l.seal(old)
+	l.trace(env.Debug, "segment-rolled", env.I("base", base))
+	// As Kafka does: a sealed segment is not left unsynced until the next flush.
+	l.sync.demand = max(l.sync.demand, l.logEnd)
+	l.syncIfDemanded()
+	return nil
+}
+
+// seal writes the index files of a segment that gets no more appends.
+func (l *Log) seal(s *segment) {
+	l.useIndex(s)
+	s.indexDurable = false
+	l.janitor.do(func(t *env.Task) error { return s.writeIndex(t, l.e.Disk) }, func(err error) {
+		if err != nil {
+			l.goOffline("writing an index", err)
+		}
+	})
+}
+
+// loadedIndexes is how many sealed segments of a log keep their index in memory.
+const loadedIndexes = 4
+
+// useIndex makes a sealed segment's index the last to be dropped.
+func (l *Log) useIndex(s *segment) {
+	for i, o := range l.loaded {
+		if o == s {
+			copy(l.loaded[i:], l.loaded[i+1:])
+			l.loaded[len(l.loaded)-1] = s
+			return
+		}
+	}
+	l.loaded = append(l.loaded, s)
+	if len(l.loaded) > loadedIndexes && l.loaded[0].indexDurable {
+		l.loaded[0].index = nil
+		copy(l.loaded, l.loaded[1:])
+		l.loaded[len(l.loaded)-1] = nil
+		l.loaded = l.loaded[:len(l.loaded)-1]
+	}
+}
+
+// forgetIndex takes a segment off the list of those whose index may be dropped.
+func (l *Log) forgetIndex(s *segment) {
+	for i, o := range l.loaded {
+		if o == s {
+			l.loaded = append(l.loaded[:i], l.loaded[i+1:]...)
+			return
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package storage
+
+import (
+	"fmt"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+)
+
+// TimestampOffset is a record found by its timestamp. Offset is -1 if there is none.
+type TimestampOffset struct {
+	Timestamp int64 // ms since the Unix epoch
+	Offset    wire.Offset
+	Epoch     wire.LeaderEpoch
+}
+
+var noTimestampOffset = TimestampOffset{wire.NoTimestamp, wire.NoOffset, wire.NoLeaderEpoch}
+
+// OffsetForTimestamp finds the first record whose timestamp is at least ts (ms since the
+// Unix epoch). Errors: those of Read.
+func (l *Log) OffsetForTimestamp(ts int64, done func(TimestampOffset, error)) {
+	l.search(done, func(t *env.Task) (TimestampOffset, error) {
+		start := l.logStart
+		for i := l.segmentOf(start); i < len(l.segments); i++ {
+			s := l.segments[i]
+			if s.maxTimestamp < ts || s.size == 0 {
+				continue
+			}
+			x, err := l.indexOf(t, s)
+			if err != nil {
+				return noTimestampOffset, err
+			}
+			got, err := l.firstRecord(t, s, max(start, x.floorTime(ts)),
+				func(h *wire.BatchHeader) bool { return h.MaxTimestamp >= ts },
+				func(r *wire.Record) bool { return r.Timestamp >= ts && r.Offset >= start })
+			if err != nil || got.Offset >= 0 {
+				return got, err
+			}
+		}
+		return noTimestampOffset, nil
+	})
+}
+
+// OffsetOfMaxTimestamp finds the first record with the largest timestamp (KIP-734). Errors:
+// those of Read.
+func (l *Log) OffsetOfMaxTimestamp(done func(TimestampOffset, error)) {
+	l.search(done, func(t *env.Task) (TimestampOffset, error) {
+		var best *segment
+		for _, s := range l.segments[l.segmentOf(l.logStart):] {
+			if s.size > 0 && (best == nil || s.maxTimestamp > best.maxTimestamp) {
+				best = s
+			}
+		}
+		if best == nil || best.maxTimestamp < 0 || l.logStart == l.logEnd {
+			return noTimestampOffset, nil
+		}
+		ts, start := best.maxTimestamp, l.logStart
+		return l.firstRecord(t, best, best.maxLast,
+			func(h *wire.BatchHeader) bool { return h.MaxTimestamp >= ts },
+			func(r *wire.Record) bool { return r.Timestamp >= ts && r.Offset >= start })
+	})
+}
+
+func (l *Log) search(done func(TimestampOffset, error), find func(t *env.Task) (TimestampOffset, error)) {
+	spawnValue(l.e, func(t *env.Task) (TimestampOffset, error) {
+		return steady(l, func() (TimestampOffset, error) {
+			if l.err != nil {
+				return noTimestampOffset, l.err
+			}
+			return find(t)
+		})
+	}, done)
+}
+
+// firstRecord finds the first record that matches, in a batch that does, from offset
+// from on.
+func (l *Log) firstRecord(t *env.Task, s *segment, from wire.Offset,
+	batch func(*wire.BatchHeader) bool, record func(*wire.Record) bool) (TimestampOffset, error) {
+	first, found, err := l.locate(t, s, from)
+	if err != nil || !found {
+		return noTimestampOffset, err
+	}
+	for pos := first.pos; pos < s.size; {
+		var b batchInfo
+		found = false
+		err = s.scan(t, pos, s.size, func(h *wire.BatchHeader, at int64) bool {
+			if batch(h) {
+				b, found = infoOf(h, at), true
+			}
+			return !found
+		})
+		if err != nil || !found {
+			return noTimestampOffset, err
+		}
+		got, err := l.firstRecordIn(t, s, b, record)
+		if err != nil || got.Offset >= 0 {
+			return got, err
+		}
+		pos = b.pos + int64(b.size)
+	}
+	return noTimestampOffset, nil
+}
+
+// firstRecordIn looks into one batch.
+func (l *Log) firstRecordIn(t *env.Task, s *segment, b batchInfo, record func(*wire.Record) bool) (TimestampOffset, error) {
+	buf := make([]byte, b.size)
+	n, err := readAt(t, s.file, buf, b.pos)
+	if err != nil {
+		return noTimestampOffset, err
+	}
+	if n < len(buf) {
+		return noTimestampOffset, s.corrupt(b.pos, fmt.Sprintf("file ends within the batch, after %d of %d bytes", n, len(buf)))
+	}
+	if l.codec == nil {
+		l.codec = wire.NewCodec(wire.DefaultMaxDecompressed)
+	}
+	l.e.CPU.Charge(env.OpDecompress, len(buf))
+	records, err := l.codec.Records(buf)
+	if err != nil {
+		return noTimestampOffset, s.corrupt(b.pos, err.Error())
+	}
+	var r wire.Record
+	for records.Next(&r) {
+		if record(&r) {
+			return TimestampOffset{r.Timestamp, r.Offset, b.epoch}, nil
+		}
+	}
+	if err := records.Err(); err != nil {
+		return noTimestampOffset, s.corrupt(b.pos, err.Error())
+	}
+	return noTimestampOffset, nil
+}

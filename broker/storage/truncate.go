@@ -1,0 +1,205 @@
+package storage
+
+import (
+	"odradek/broker/env"
+	"odradek/broker/wire"
+)
+
+// TruncateTo removes everything from offset to on; a batch that contains it goes too,
+// so that the log may end below. It waits for writes under way, and appends are
+// refused meanwhile. At or above the end it only trims the epoch cache: a leader may
+// have begun an epoch there and never appended in it (KAFKA-10706). Below
+// LogStartOffset it is an [OffsetOutOfRangeError]. After success it is durable.
+func (l *Log) TruncateTo(to wire.Offset, done func(error)) {
+	err := l.usable()
+	switch {
+	case err != nil:
+	case l.truncating:
+		err = ErrTruncating
+	case to < l.logStart:
+		err = &OffsetOutOfRangeError{Offset: to, Start: l.logStart, End: l.plan.next}
+	case to >= l.plan.next:
+		if l.epochs.truncate(to) {
+			l.saveEpochs()
+		}
+		l.later(func() { done(l.err) })
+		return
+	}
+	if err != nil {
+		l.later(func() { done(err) })
+		return
+	}
+	l.truncating = true
+	l.ops = append(l.ops, op{what: "truncating", done: done, run: func(t *env.Task) error {
+		return l.standStill(t, func() error { return l.truncate(t, to) })
+	}})
+	l.pump()
+}
+
+// TruncateFullyAndStartAt removes everything and begins anew at offset start. After
+// success it is durable.
+func (l *Log) TruncateFullyAndStartAt(start wire.Offset, done func(error)) {
+	err := l.usable()
+	if err == nil && l.truncating {
+		err = ErrTruncating
+	}
+	if err != nil {
+		l.later(func() { done(err) })
+		return
+	}
+	check(start >= 0, "%s: truncated to start at offset %d", l.dir, start)
+	l.truncating = true
+	l.ops = append(l.ops, op{what: "truncating", done: done, run: func(t *env.Task) error {
+		return l.standStill(t, func() error { return l.startOver(t, start) })
+	}})
+	l.pump()
+}
+
+// standStill runs a truncation while nothing else touches the files.
+func (l *Log) standStill(t *env.Task, run func() error) error {
+	l.holdSyncs(t)
+	l.janitor.drain(t)
+	err := l.err
+	if err == nil {
+		err = run()
+	}
+	l.recoveryCap = noChange
+	l.truncating = false
+	if err != nil {
+		return err
+	}
+	// What was waiting for a sync is durable now, or gone.
+	waiters := l.sync.waiters
+	l.sync.waiters = nil
+	for i := range waiters {
+		if w := &waiters[i]; w.chunk != nil && w.offset > l.logEnd {
+			w.fail(ErrTruncated)
+		} else {
+			w.fail(nil)
+		}
+	}
+	l.releaseSyncs()
+	return nil
+}
+
+// recede gives up what lies at or after offset to, for all to see, before the files are
+// touched: no reader may be sent what is about to go, and no checkpoint may claim it.
+func (l *Log) recede(to wire.Offset) {
+	l.generation++
+	l.tail.clear()
+	l.cursors = [len(l.cursors)]cursor{}
+	l.logEnd = to
+	l.flushed = min(l.flushed, to)
+	l.recoveryCap = to
+	l.sync.demand = 0
+	l.plan.next = to
+}
+
+// truncate is the coroutine of TruncateTo.
+//
+// The order is what makes it safe to crash in: first the checkpoints stop claiming that
+// what follows is durable, then segments go from the newest to the oldest, so that
+// what is left is always a prefix, and at last the cut is synced: otherwise power
+// loss could bring back old records behind, or in place of, new ones.
+func (l *Log) truncate(t *env.Task, to wire.Offset) error {
+	from := l.logEnd
+	if to >= from { // an append before it was given up
+		return nil
+	}
+	l.recede(to)
+	if err := l.lowerCheckpoints(t, to, l.logStart); err != nil {
+		return err
+	}
+	for l.active().base > to {
+		if err := l.removeActive(t); err != nil {
+			return err
+		}
+	}
+	s := l.active()
+	l.forgetIndex(s)
+	if s.indexDurable || s.index == nil {
+		// It was sealed. Here its index files are not trusted, and from here on they
+		// say more than what stays: recovery or sealing makes new ones.
+		s.index, s.indexDurable = newIndex(s.base), false
+	}
+	entry, _ := s.index.floor(to)
+	pos, end := s.size, to
+	err := s.scan(t, s.index.cut(entry.pos+1), s.size, func(h *wire.BatchHeader, at int64) bool {
+		if h.NextOffset() > to {
+			pos, end = at, min(h.BaseOffset, to)
+			return false
+		}
+		b := infoOf(h, at)
+		s.index.add(&b, l.cfg.IndexIntervalBytes)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if err := truncateFile(t, s.file, pos); err != nil {
+		return err
+	}
+	s.size, s.next, s.dirty = pos, max(end, s.base), true
+	s.maxTimestamp, s.maxLast = s.index.maxTimestamp, s.index.maxLast
+	l.logEnd = s.next
+	first, err := l.firstTimestamp(t, s)
+	if err != nil {
+		return err
+	}
+	if err := l.syncDirty(t); err != nil {
+		return err
+	}
+	l.plan = l.planOf(s, first)
+	if l.epochs.truncate(l.logEnd) {
+		l.saveEpochs()
+	}
+	l.trace(env.Info, "log-truncated", env.I("from", from), env.I("to", l.logEnd))
+	return nil
+}
+
+// startOver is the coroutine of TruncateFullyAndStartAt. A crash leaves a prefix of the
+// old log, or none.
+func (l *Log) startOver(t *env.Task, start wire.Offset) error {
+	from := l.logEnd
+	keep := min(l.logStart, start)
+	l.recede(keep)
+	l.logStart = keep
+	if err := l.lowerCheckpoints(t, 0, start); err != nil {
+		return err
+	}
+	for len(l.segments) > 0 {
+		if err := l.removeActive(t); err != nil {
+			return err
+		}
+	}
+	s, err := createSegment(t, l.e, l.dir, start)
+	if err != nil {
+		return err
+	}
+	l.segments = append(l.segments, s)
+	l.logStart, l.logEnd, l.flushed = start, start, start
+	l.plan = l.planOf(s, wire.NoTimestamp)
+	if l.epochs.truncate(0) {
+		l.saveEpochs()
+	}
+	l.trace(env.Info, "log-truncated-fully", env.I("from", from), env.I("start", start))
+	return nil
+}
+
+// removeActive deletes the newest segment, durably.
+func (l *Log) removeActive(t *env.Task) error {
+	s := l.active()
+	l.forgetIndex(s)
+	if err := s.removeFiles(t, l.e.Disk); err != nil {
+		return err
+	}
+	l.segments = l.segments[:len(l.segments)-1]
+	return nil
+}
+
+func (l *Log) lowerCheckpoints(t *env.Task, recoveryPoint, logStart wire.Offset) error {
+	if l.opts.LowerCheckpoints == nil {
+		return nil
+	}
+	return env.Await(t, func(done func(error)) { l.opts.LowerCheckpoints(recoveryPoint, logStart, done) })
+}
