@@ -84,8 +84,8 @@ type Node struct {
 
 // supportedFeatures are the feature levels this version can run with.
 var supportedFeatures = []wire.Feature{
-	{Name: "metadata.version", Min: 1, Max: 25},
-	{Name: "kraft.version", Min: 0, Max: 0},
+	{Name: metadata.MetadataVersion, Min: 1, Max: 25},
+	{Name: metadata.ELRVersion, Min: 0, Max: 1},
 }
 
 // Start starts a node on the loop of e. Everything happens later: Ready or Failed tells.

@@ -25,7 +25,7 @@ const (
 	versionVote             = 2
 	versionBeginQuorumEpoch = 1
 	versionEndQuorumEpoch   = 1
-	versionQuorumFetch      = 17
+	versionQuorumFetch      = 18
 	versionFetchSnapshot    = 1
 )
 
@@ -279,7 +279,7 @@ func handleQuorumFetch(n *Node, r *request) {
 		replica = wire.NodeID(req.ReplicaID)
 	}
 	hw := wire.Offset(p.HighWatermark)
-	if r.header.Version < 17 {
+	if r.header.Version < 18 {
 		hw = math.MaxInt64
 	}
 	n.quorum.request(raft.FetchRequest{

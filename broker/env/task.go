@@ -1,7 +1,9 @@
 package env
 
 import (
+	"fmt"
 	"iter"
+	"runtime/debug"
 	"time"
 )
 
@@ -43,6 +45,14 @@ type Task struct {
 // killed unwinds a coroutine whose node crashed.
 type killed struct{}
 
+// taskPanic carries a panic, with the stack of the coroutine it came from, out of it.
+type taskPanic struct {
+	value any
+	stack []byte
+}
+
+func (p *taskPanic) Error() string { return fmt.Sprintf("%v\n\nin the task:\n%s", p.value, p.stack) }
+
 // Go starts fn as a coroutine and runs it at once, up to its first Await.
 func (ts *Tasks) Go(fn func(t *Task)) {
 	if ts.dead {
@@ -52,10 +62,13 @@ func (ts *Tasks) Go(fn func(t *Task)) {
 	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
 		defer func() {
-			if r := recover(); r != nil {
-				if _, ok := r.(killed); !ok {
-					panic(r)
-				}
+			switch r := recover().(type) {
+			case nil, killed:
+			case *taskPanic:
+				panic(r)
+			default:
+				// The panic goes on in whoever resumed the task, where this stack is gone.
+				panic(&taskPanic{r, debug.Stack()})
 			}
 		}()
 		fn(t)

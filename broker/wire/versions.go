@@ -77,6 +77,7 @@ var supported = []VersionRange{
 	{Key: 55, Min: 0, Max: 2}, // DescribeQuorum
 	{Key: 56, Min: 2, Max: 3}, // AlterPartition
 	{Key: 57, Min: 0, Max: 2}, // UpdateFeatures
+	{Key: 58, Min: 0, Max: 0}, // Envelope
 	{Key: 59, Min: 0, Max: 1}, // FetchSnapshot
 	{Key: 60, Min: 0, Max: 2}, // DescribeCluster
 	{Key: 61, Min: 0, Max: 0}, // DescribeProducers

@@ -106,7 +106,6 @@ func New(k *sim.Kernel, cfg Config) (*Cluster, error) {
 // Kafka's: time-outs short enough that fail-overs happen within seconds.
 func Properties() map[string]string {
 	return map[string]string{
-		"controller.listener.names":             "PLAINTEXT",
 		"controller.quorum.election.timeout.ms": "300",
 		"controller.quorum.fetch.timeout.ms":    "600",
 		"controller.quorum.request.timeout.ms":  "500",
