@@ -1,0 +1,103 @@
+package history
+
+import (
+	"fmt"
+
+	"odradek/broker/wire"
+)
+
+// Guarantees is what the run's configuration and fault plan promise. What depends
+// on the single append (acks, idempotence, requests in flight) is in its event.
+type Guarantees struct {
+	// Unclean: unclean leader election is on, so committed records may be lost
+	// (rule 8).
+	Unclean bool
+	// Retention: records may be deleted from the front of a log.
+	Retention bool
+	// Compaction: records may be removed anywhere (rule 19).
+	Compaction bool
+	// Excuses are the losses that the fault plan explains.
+	Excuses []Excuse
+}
+
+// Rules by which a fault excuses a loss; the numbers are those in package checker.
+const (
+	// LeaderFailed: an append with acks=1 is lost if the leader failed before it
+	// was replicated.
+	LeaderFailed = 4
+	// PowerLost: records that were not flushed are lost if all in-sync replicas
+	// lose power together.
+	PowerLost = 21
+)
+
+// Excuse allows the loss of records that were in flight or acknowledged in a
+// window of time: appends that were invoked by Until and had not returned before
+// From. For a crash at time t, Until is t, and From bounds how long before t a
+// record could still be at risk.
+type Excuse struct {
+	Rule        int
+	Topic       string // "" is every topic
+	Partition   int32  // -1 is every partition
+	From, Until int64  // nanoseconds
+	Reason      string // "node 2 lost power"
+}
+
+func (x *Excuse) covers(tp wire.TopicPartition, invoked, returned int64) bool {
+	return (x.Topic == "" || x.Topic == tp.Topic) && (x.Partition == -1 || x.Partition == tp.Partition) &&
+		invoked <= x.Until && returned >= x.From
+}
+
+// ruling is a verdict with its reason.
+type ruling struct {
+	verdict Verdict
+	because string
+}
+
+func violates(format string, args ...any) ruling {
+	return ruling{Violation, fmt.Sprintf(format, args...)}
+}
+func allows(format string, args ...any) ruling { return ruling{Allowed, fmt.Sprintf(format, args...)} }
+
+// excused looks for an excuse by one of the rules.
+func (g *Guarantees) excused(tp wire.TopicPartition, invoked, returned int64, rules ...int) (ruling, bool) {
+	for i := range g.Excuses {
+		x := &g.Excuses[i]
+		for _, rule := range rules {
+			if x.Rule == rule && x.covers(tp, invoked, returned) {
+				return allows("rule %d: %s", rule, x.Reason), true
+			}
+		}
+	}
+	return ruling{}, false
+}
+
+// lossOfAppend rules on an acknowledged append that is gone.
+func (g *Guarantees) lossOfAppend(a *appendOp) ruling {
+	rules := []int{PowerLost}
+	if a.acks == AcksLeader {
+		rules = append(rules, LeaderFailed)
+	}
+	switch r, ok := g.excused(a.tp, a.invoked, a.returned, rules...); {
+	case a.acks == AcksNone:
+		return allows("rule 3: acks=0 promises nothing")
+	case g.Unclean:
+		return allows("rule 8: unclean leader election")
+	case ok:
+		return r
+	case a.acks == AcksLeader:
+		return violates("rule 4: acks=1, but no leader failure explains it")
+	}
+	return violates("rule 5: acks=all")
+}
+
+// lossOfRead rules on a record that a consumer got at time t and that is gone:
+// only what is below the high watermark is delivered.
+func (g *Guarantees) lossOfRead(tp wire.TopicPartition, t int64) ruling {
+	if g.Unclean {
+		return allows("rule 8: unclean leader election")
+	}
+	if r, ok := g.excused(tp, t, t, PowerLost); ok {
+		return r
+	}
+	return violates("rule 2: only committed records are delivered")
+}

@@ -1,0 +1,199 @@
+package history
+
+import (
+	"cmp"
+	"slices"
+
+	"odradek/broker/wire"
+)
+
+// observation is one sight of a value at an offset.
+type observation struct {
+	Record
+	what string
+	seqs []int64
+	rule ruling // of its being contradicted
+}
+
+// inconsistencies looks for offsets that were seen with different values. The
+// final log, where it covers the offset, is the reference, else what was seen
+// first; every other value at the offset is reported once.
+func (c *check) inconsistencies() {
+	var all []observation
+	for _, r := range c.log.records {
+		all = append(all, observation{r, "the final read", []int64{c.log.seq}, violates("rule 1: an offset never changes its record")})
+	}
+	for _, a := range c.appends {
+		if a.outcome == OK && a.offset != wire.NoOffset {
+			all = append(all, observation{Record{a.offset, a.value}, "an acknowledgement", a.seqs(), c.g.lossOfAppend(a)})
+		}
+	}
+	for i := range c.reads {
+		r := &c.reads[i]
+		all = append(all, observation{r.Record, r.process, []int64{r.returnSeq}, c.g.lossOfRead(c.tp, r.time)})
+	}
+	// Stable: the final log comes first at each offset, then acknowledgements.
+	slices.SortStableFunc(all, func(a, b observation) int { return cmp.Compare(a.Offset, b.Offset) })
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].Offset == all[0].Offset {
+			n++
+		}
+		c.inconsistent(all[:n])
+		all = all[n:]
+	}
+}
+
+// inconsistent judges the observations of one offset.
+func (c *check) inconsistent(at []observation) {
+	ref := &at[0]
+	reported := []uint64{ref.Value}
+	for i := range at[1:] {
+		o := &at[1+i]
+		if slices.Contains(reported, o.Value) {
+			continue
+		}
+		reported = append(reported, o.Value)
+		r := o.rule
+		if ref.rule.verdict == Allowed {
+			r = ref.rule // it was the reference that got lost
+		}
+		c.found(InconsistentOffsets, r, slices.Concat(ref.seqs, o.seqs), "offset %d has value %d in %s and %d in %s", o.Offset, ref.Value, ref.what, o.Value, o.what)
+	}
+}
+
+// sends looks for appends of one producer in reverse order.
+func (c *check) sends() {
+	type sent struct {
+		a  *appendOp
+		at wire.Offset
+	}
+	last := make(map[string]sent) // by producer
+	for _, a := range c.appends { // as invoked
+		at := a.offset
+		if at == wire.NoOffset {
+			if offsets := c.log.offsets[a.value]; len(offsets) > 0 {
+				at = offsets[0]
+			}
+		}
+		if at == wire.NoOffset {
+			continue
+		}
+		before, ok := last[a.process]
+		last[a.process] = sent{a, at}
+		if !ok || before.at < at {
+			continue
+		}
+		c.found(NonmonotonicSend, c.orderOf(before.a, a), slices.Concat(before.a.seqs(), a.seqs()),
+			"%s sent value %d before %d, but they are at %d and %d", a.process, before.a.value, a.value, before.at, at)
+	}
+}
+
+func (c *check) orderOf(first, second *appendOp) ruling {
+	idempotent := first.idempotent && second.idempotent
+	switch {
+	case c.g.Unclean:
+		return allows("rule 8: unclean leader election")
+	case idempotent:
+		// Both acknowledged, and one of them lost by a fault: its offset is free
+		// for the other.
+		for _, a := range []*appendOp{first, second} {
+			if a.outcome == OK && len(c.log.offsets[a.value]) == 0 {
+				return c.g.lossOfAppend(a)
+			}
+		}
+		return violates("rule 9: the producer is idempotent")
+	case first.inFlight > 1 || second.inFlight > 1:
+		return allows("rule 10: not idempotent, with several requests in flight")
+	case first.outcome != OK:
+		return allows("rule 10: not idempotent, and the first was given up while in flight")
+	}
+	for _, a := range []*appendOp{first, second} {
+		if len(c.log.offsets[a.value]) == 0 {
+			return c.g.lossOfAppend(a)
+		}
+	}
+	return violates("rule 10: one request in flight")
+}
+
+// polls follows every consumer.
+func (c *check) polls() {
+	for _, process := range c.consumers {
+		f := follower{check: c, process: process, next: wire.NoOffset}
+		for _, m := range c.moves[process] {
+			if m.seek {
+				f.next, f.last = m.offset, nil
+				continue
+			}
+			for i := range m.records {
+				f.got(&m, &m.records[i])
+			}
+		}
+	}
+}
+
+// follower is the position of one consumer.
+type follower struct {
+	*check
+	process string
+	next    wire.Offset // -1 is not known
+	last    *Record     // got since the last seek
+	lastSeq int64
+}
+
+func (f *follower) got(m *move, r *Record) {
+	defer func() { f.next, f.last, f.lastSeq = r.Offset+1, r, m.seq }()
+	if f.next == wire.NoOffset {
+		return
+	}
+	seqs := []int64{m.seq}
+	if f.last != nil && f.lastSeq != m.seq {
+		seqs = []int64{f.lastSeq, m.seq}
+	}
+	if r.Offset < f.next {
+		f.found(NonmonotonicPoll, violates("a consumer goes forward"), seqs, "%s got offset %d when it was at %d", f.process, r.Offset, f.next)
+		return
+	}
+	if now, ok := f.log.at[r.Offset]; !ok || now != r.Value || f.g.Compaction {
+		return // what was between is not known: the log has changed since
+	}
+	if f.last != nil && f.log.covers(f.last.Offset) {
+		if v, ok := f.log.at[f.last.Offset]; !ok || v != f.last.Value {
+			f.found(PollSkip, violates("rule 8: a consumer is told of a truncation"), seqs,
+				"%s went on from %d to %d across a truncation of which it was not told", f.process, f.last.Offset, r.Offset)
+			return
+		}
+	}
+	i, _ := slices.BinarySearchFunc(f.log.records, f.next, func(r Record, o wire.Offset) int { return cmp.Compare(r.Offset, o) })
+	for ; i < len(f.log.records) && f.log.records[i].Offset < r.Offset; i++ {
+		if missed := f.log.records[i]; missed.Value != 0 {
+			f.found(PollSkip, violates("rule 1: offset order is log order"), seqs,
+				"%s went from %d to %d without value %d at %d", f.process, f.next, r.Offset, missed.Value, missed.Offset)
+			return
+		}
+	}
+}
+
+// regressions looks for latest offsets that go back before the eyes of one client.
+func (c *check) regressions() {
+	for _, process := range c.askers {
+		answers := c.latest[process] // as returned
+		var high *latest
+		for i := range answers {
+			a := &answers[i]
+			if high != nil && a.invokeSeq > high.returnSeq && a.offset < high.offset {
+				r := violates("rule 20: the latest offset never goes back")
+				if c.g.Unclean {
+					r = allows("rule 8: unclean leader election")
+				} else if x, ok := c.g.excused(c.tp, high.invoked, high.returned, PowerLost); ok {
+					r = x
+				}
+				c.found(OffsetRegression, r, []int64{high.returnSeq, a.returnSeq}, "%s was told %d and later %d", process, high.offset, a.offset)
+				high = a // report each step back once
+			}
+			if high == nil || a.offset > high.offset {
+				high = a
+			}
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package history
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Recorder writes a history down, event by event. It has one owner: the loop of
+// the scripted users.
+type Recorder struct {
+	events []Event
+	open   map[int64]int // operation to its invocation in events
+	out    *json.Encoder
+	err    error
+}
+
+// NewRecorder returns an empty history. If w is not nil every event is also
+// written to it as a line of JSON.
+func NewRecorder(w io.Writer) *Recorder {
+	r := &Recorder{open: make(map[int64]int)}
+	if w != nil {
+		r.out = json.NewEncoder(w)
+	}
+	return r
+}
+
+// Invoke records that an operation begins at time e.Time, and returns its number.
+// Seq, Phase and Op are filled in.
+func (r *Recorder) Invoke(e Event) int64 {
+	e.Seq = int64(len(r.events)) + 1
+	e.Op = e.Seq
+	e.Phase = Invoke
+	r.open[e.Op] = len(r.events)
+	r.add(e)
+	return e.Op
+}
+
+// Return records how operation op ended. Function, process and partition are
+// those of the invocation. An operation returns at most once.
+func (r *Recorder) Return(op int64, e Event) {
+	i, ok := r.open[op]
+	if !ok {
+		panic(fmt.Sprintf("history: operation %d returns without being open", op))
+	}
+	delete(r.open, op)
+	begin := &r.events[i]
+	e.Seq = int64(len(r.events)) + 1
+	e.Op = op
+	e.Phase = Return
+	e.Func, e.Process, e.Topic, e.Partition = begin.Func, begin.Process, begin.Topic, begin.Partition
+	r.add(e)
+}
+
+func (r *Recorder) add(e Event) {
+	r.events = append(r.events, e)
+	if r.out != nil && r.err == nil {
+		r.err = r.out.Encode(&e)
+	}
+}
+
+// Events is the history so far. It must not be modified.
+func (r *Recorder) Events() []Event { return r.events }
+
+// Err is the first error of writing.
+func (r *Recorder) Err() error { return r.err }
+
+// Read reads a history that a [Recorder] has written, and checks its form: the
+// sequence numbers grow, every operation begins once and returns at most once.
+func Read(in io.Reader) ([]Event, error) {
+	var events []Event
+	dec := json.NewDecoder(bufio.NewReader(in))
+	for {
+		var e Event
+		if err := dec.Decode(&e); err == io.EOF {
+			return events, WellFormed(events)
+		} else if err != nil {
+			return nil, fmt.Errorf("event %d: %w", len(events)+1, err)
+		}
+		events = append(events, e)
+	}
+}
+
+// WellFormed checks the form of a history.
+func WellFormed(events []Event) error {
+	open := make(map[int64]bool)
+	last := int64(0)
+	values := make(map[uint64]int64)
+	for i := range events {
+		e := &events[i]
+		switch {
+		case e.Seq <= last:
+			return fmt.Errorf("event %d after event %d", e.Seq, last)
+		case e.Phase == Invoke && e.Op != e.Seq:
+			return fmt.Errorf("event %d invokes operation %d", e.Seq, e.Op)
+		case e.Phase == Return && !open[e.Op]:
+			return fmt.Errorf("event %d: operation %d returns without being open", e.Seq, e.Op)
+		case e.Phase != Invoke && e.Phase != Return:
+			return fmt.Errorf("event %d has phase %q", e.Seq, e.Phase)
+		}
+		if e.Func == Append && e.Phase == Invoke {
+			if first, again := values[e.Value]; again || e.Value == 0 {
+				return fmt.Errorf("event %d: value %d is not unique (event %d)", e.Seq, e.Value, first)
+			}
+			values[e.Value] = e.Seq
+		}
+		open[e.Op] = e.Phase == Invoke
+		last = e.Seq
+	}
+	return nil
+}
