@@ -30,9 +30,7 @@ type cluster struct {
 	chain      map[raft.OffsetAndEpoch]uint64 // record (offset, epoch) -> hash of the log up to it
 	committed  []uint64                       // hash of the log up to each committed record
 	violations []string
-	// tolerateHalt: a planted bug may stop nodes, too.
-	halts   int
-	payload uint64
+	payload    uint64
 }
 
 type node struct {
@@ -45,6 +43,7 @@ type node struct {
 	hold   bool // the disk does not complete anything
 	raft   *raft.Raft
 	now    int64
+	life   int // counts restarts
 	tokens map[raft.Token]*message
 	token  raft.Token
 
@@ -93,8 +92,7 @@ type message struct {
 	id       raft.RequestID
 	req      raft.Request
 	resp     raft.Response // set on the way back
-	origin   *message      // of a response
-	restarts int           // of the sender when it was sent
+	life     int           // of the asker when it asked: its connections die with it
 }
 
 func (d disk) clone() disk {
@@ -196,6 +194,7 @@ func (n *node) start() {
 		panic(err)
 	}
 	n.raft, n.up = r, true
+	n.life++
 	n.state = raft.Unattached
 	n.effects()
 }
@@ -259,7 +258,7 @@ func (n *node) execute(effect raft.Effect) {
 			done:  func() { n.input(func(now int64, r *raft.Raft) { r.Persisted(now, e.Seq) }) },
 		})
 	case raft.SendRequest:
-		c.net = append(c.net, &message{from: n.id, to: e.To, id: e.ID, req: e.Request})
+		c.net = append(c.net, &message{from: n.id, to: e.To, id: e.ID, req: e.Request, life: n.life})
 	case raft.SendResponse:
 		n.answer(e.Token, e.Response)
 	case raft.ReadLog:
@@ -314,7 +313,6 @@ func (n *node) execute(effect raft.Effect) {
 		n.leading = e.Epoch
 	case raft.Halt:
 		c.trace("%d: halts: %s", n.id, e.Reason)
-		c.halts++
 		if len(c.violations) == 0 {
 			c.violation("node %d halts: %s", n.id, e.Reason)
 		}
@@ -329,7 +327,7 @@ func (n *node) answer(token raft.Token, resp raft.Response) {
 		return
 	}
 	delete(n.tokens, token)
-	n.c.net = append(n.c.net, &message{from: n.id, to: m.from, id: m.id, resp: resp, origin: m})
+	n.c.net = append(n.c.net, &message{from: n.id, to: m.from, id: m.id, resp: resp, life: m.life})
 }
 
 // append writes one batch of n new records.
@@ -485,6 +483,9 @@ func (c *cluster) deliver(m *message) {
 	i := slices.Index(c.net, m)
 	c.net = slices.Delete(c.net, i, i+1)
 	to := c.node(m.to)
+	if m.resp != nil && m.life != to.life {
+		return
+	}
 	if !to.up || c.cut[[2]wire.NodeID{m.from, m.to}] {
 		c.net = append(c.net, m)
 		c.drop(m)
@@ -516,6 +517,9 @@ func (c *cluster) drop(m *message) {
 		asker = m.to
 	}
 	n := c.node(asker)
+	if n.life != m.life {
+		return
+	}
 	n.input(func(now int64, r *raft.Raft) { r.RequestFailed(now, m.id) })
 }
 

@@ -20,7 +20,7 @@ type Config struct {
 
 	ElectionTimeout    time.Duration // controller.quorum.election.timeout.ms; time-outs are drawn from [1, 2) times it
 	ElectionBackoffMax time.Duration // controller.quorum.election.backoff.max.ms
-	FetchTimeout       time.Duration // controller.quorum.fetch.timeout.ms
+	FetchTimeout       time.Duration // controller.quorum.fetch.timeout.ms; drawn from [1, 1.25] times it
 	RequestTimeout     time.Duration // controller.quorum.request.timeout.ms
 	RetryBackoff       time.Duration // controller.quorum.retry.backoff.ms
 	FetchMaxWait       time.Duration // how long a leader may hold this node's fetch; less than the time-outs

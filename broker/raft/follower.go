@@ -84,16 +84,16 @@ func (r *Raft) handleFetchResponse(p *peer, resp FetchResponse) bool {
 			return false
 		}
 	}
-	s.alive(r)
+	s.alive(r.now)
 	return true
 }
 
 // alive starts the fetch time-out anew. A leader that has announced its end is
 // not waited for longer than before.
-func (s *follower) alive(r *Raft) {
+func (s *follower) alive(now int64) {
 	s.lost = false
 	if !s.ended {
-		s.fetchDeadline = r.after(r.cfg.FetchTimeout)
+		s.fetchDeadline = now + s.timeout
 	}
 }
 

@@ -135,6 +135,8 @@ func (r *Raft) handleResponse(p *peer, resp Response) bool {
 		return false
 	case r.contradicts(h.LeaderAndEpoch):
 		return false
+	case r.wouldVote(resp):
+		// The leader that it names has been lost by the voter, too.
 	case r.learn(h.LeaderAndEpoch):
 		return true // what was asked belongs to the state that has ended
 	}
@@ -151,4 +153,10 @@ func (r *Raft) handleResponse(p *peer, resp Response) bool {
 		return h.ErrorCode == ErrNone && r.handleEndQuorumEpochResponse(p)
 	}
 	return false
+}
+
+// wouldVote recognises a pre-vote granted in this epoch.
+func (r *Raft) wouldVote(resp Response) bool {
+	v, ok := resp.(VoteResponse)
+	return ok && v.VoteGranted && v.LeaderEpoch == r.quorum.LeaderEpoch && r.state.kind() == Prospective
 }

@@ -78,8 +78,13 @@ func (r *Raft) handleFetch(token Token, q FetchRequest) {
 // answerFetch answers a valid fetch if there is news or its time is over.
 func (r *Raft) answerFetch(s *leader, f *parkedFetch) bool {
 	switch {
-	case r.log.readable > f.req.FetchOffset:
-		r.send(ReadLog{Token: f.token, Offset: f.req.FetchOffset, MaxBytes: f.req.MaxBytes, Response: r.fetchResponse(ErrNone)})
+	case r.log.start > f.req.FetchOffset:
+		resp := r.fetchResponse(ErrNone)
+		_, resp.SnapshotID = r.log.locate(OffsetAndEpoch{Offset: f.req.FetchOffset, Epoch: f.req.LastFetchedEpoch})
+		r.respond(f.token, resp)
+	case r.log.readable > f.req.FetchOffset && r.durable():
+		// Read only once the answer may leave: by then the log may be another one.
+		r.emit(ReadLog{Token: f.token, Offset: f.req.FetchOffset, MaxBytes: f.req.MaxBytes, Response: r.fetchResponse(ErrNone)})
 	case s.ready && r.highWatermark > f.req.HighWatermark, r.now >= f.until:
 		r.respond(f.token, r.fetchResponse(ErrNone))
 	default:
@@ -123,16 +128,6 @@ func (r *Raft) refuseFetches(s *leader) {
 		r.respond(f.token, r.fetchResponse(r.leaderOnly(f.req.CurrentLeaderEpoch)))
 	}
 	s.parked = nil
-	// Nor may what waits for a Persist read a log that another leader rewrites.
-	for i, m := range r.parked {
-		switch e := m.effect.(type) {
-		case ReadLog:
-			r.parked[i].effect = SendResponse{Token: e.Token, Response: r.fetchResponse(r.leaderOnly(e.Response.LeaderEpoch))}
-		case ReadSnapshot:
-			e.Response.ResponseHeader = r.header(r.leaderOnly(e.Response.LeaderEpoch))
-			r.parked[i].effect = SendResponse{Token: e.Token, Response: e.Response}
-		}
-	}
 }
 
 func (r *Raft) fetchResponse(code ErrorCode) FetchResponse {

@@ -31,6 +31,12 @@ func (r *Raft) handleFetchSnapshot(token Token, q FetchSnapshotRequest) {
 		v := r.replica(r.state.(*leader), q.ReplicaID)
 		v.lastContact, v.tell = r.now, false
 	}
+	if !r.durable() {
+		// By the time that the answer may leave, the snapshot could be gone.
+		resp.ErrorCode = ErrBrokerNotAvailable
+		r.respond(token, resp)
+		return
+	}
 	resp.ErrorCode = ErrSnapshotNotFound
 	for _, s := range r.log.snapshots {
 		if s.ID == q.SnapshotID {
@@ -44,7 +50,7 @@ func (r *Raft) handleFetchSnapshot(token Token, q FetchSnapshotRequest) {
 		r.respond(token, resp)
 		return
 	}
-	r.send(ReadSnapshot{Token: token, MaxBytes: q.MaxBytes, Response: resp})
+	r.emit(ReadSnapshot{Token: token, MaxBytes: q.MaxBytes, Response: resp})
 }
 
 // startDownload begins to fetch a snapshot, if it takes this node further. Its
@@ -75,7 +81,7 @@ func (r *Raft) handleFetchSnapshotResponse(resp FetchSnapshotResponse) bool {
 		return false
 	}
 	s.heard = true
-	s.alive(r)
+	s.alive(r.now)
 	d.size = resp.Size
 	r.emit(WriteSnapshot{ID: d.id, Position: d.position, Bytes: resp.Bytes})
 	d.position += int64(len(resp.Bytes))

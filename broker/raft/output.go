@@ -17,9 +17,12 @@ func (r *Raft) persist() {
 	r.emit(Persist{Seq: r.persists, State: r.quorum})
 }
 
+// durable reports whether the quorum state is on disk as it is.
+func (r *Raft) durable() bool { return r.persisted == r.persists }
+
 // send emits a message as soon as what it may reveal is durable.
 func (r *Raft) send(e Effect) {
-	if r.persisted == r.persists {
+	if r.durable() {
 		r.emit(e)
 		return
 	}

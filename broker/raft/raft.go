@@ -118,7 +118,7 @@ func (r *Raft) restoreState() error {
 	case q.LeaderID == self:
 		r.state = &resigned{electionDeadline: r.electionDeadline(), successors: r.others(), unacked: r.others()}
 	case q.LeaderID >= 0:
-		r.state = &follower{fetchDeadline: r.after(r.cfg.FetchTimeout)}
+		r.state = r.newFollower()
 	default:
 		r.state = &unattached{electionDeadline: r.electionDeadline()}
 	}
@@ -216,6 +216,7 @@ func (r *Raft) Persisted(now int64, seq PersistSeq) {
 	}
 	clear(r.parked[len(keep):])
 	r.parked = keep
+	r.wakeFetches()
 	r.act()
 }
 
@@ -275,7 +276,7 @@ func (r *Raft) turn() bool {
 			return true
 		}
 	case *candidate:
-		if r.persisted == r.persists {
+		if r.durable() {
 			// Its own vote counts once a crash cannot undo it.
 			s.record(r.cfg.NodeID, true)
 		}
@@ -306,7 +307,7 @@ func (r *Raft) expire() bool {
 			s.electionDeadline = r.electionDeadline()
 			return false
 		case *follower:
-			s.fetchDeadline = r.after(r.cfg.FetchTimeout)
+			s.fetchDeadline = r.now + s.timeout
 			return false
 		}
 	}

@@ -123,6 +123,7 @@ type leader struct {
 }
 
 type follower struct {
+	timeout       int64 // from one sign of life of the leader to fetchDeadline
 	fetchDeadline int64
 	// lost: the fetch time-out of an observer has passed, so it asks any voter.
 	lost bool

@@ -71,7 +71,7 @@ func (r *Raft) becomeProspective() {
 func (r *Raft) giveUp() {
 	if r.quorum.LeaderID >= 0 {
 		// The others have not lost their leader: perhaps only its fetch was lost.
-		r.transition(&follower{fetchDeadline: r.after(r.cfg.FetchTimeout)}, r.quorum)
+		r.transition(r.newFollower(), r.quorum)
 		return
 	}
 	r.transition(&unattached{electionDeadline: r.electionDeadline()}, r.quorum)
@@ -108,13 +108,22 @@ func (r *Raft) becomeLeader(won *candidate) {
 	})
 }
 
+// newFollower draws a fetch time-out, a little longer than configured: the leader
+// answers all who wait at once, and when it dies they should not all campaign at
+// once. (In Kafka the time-out is fixed.)
+func (r *Raft) newFollower() *follower {
+	timeout := int64(r.cfg.FetchTimeout)
+	timeout += r.rand.Int64N(timeout/4 + 1)
+	return &follower{timeout: timeout, fetchDeadline: r.now + timeout}
+}
+
 func (r *Raft) becomeFollower(id wire.NodeID, epoch wire.LeaderEpoch) {
 	check(id != r.cfg.NodeID, "follower of itself in epoch %d", epoch)
 	q := QuorumState{LeaderID: id, LeaderEpoch: epoch, VotedID: wire.NoNode}
 	if epoch == r.quorum.LeaderEpoch {
 		q.VotedID = r.quorum.VotedID
 	}
-	r.transition(&follower{fetchDeadline: r.after(r.cfg.FetchTimeout)}, q)
+	r.transition(r.newFollower(), q)
 }
 
 func (r *Raft) becomeResigned() {
