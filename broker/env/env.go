@@ -76,7 +76,8 @@ const (
 
 // Rand gives out named random streams. The same name always gives a stream that
 // depends only on the seed and that name, so that one more draw in one stream
-// never shifts another. In real mode streams are seeded from the system.
+// never shifts another. Asking twice gives the same stream, continued. In real
+// mode streams are seeded from the system.
 type Rand interface {
 	Stream(name string) *rand.Rand
 }
