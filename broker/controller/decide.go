@@ -51,7 +51,7 @@ func (c *Controller) decide(req kmsg.Request) kmsg.Response {
 func refuse(req kmsg.Request, why *kerr.Error) kmsg.Response {
 	resp := req.ResponseKind()
 	resp.SetVersion(req.GetVersion())
-	text := kmsg.StringPtr(why.Message)
+	text := kmsg.StringPtr(why.Description)
 	switch req := req.(type) {
 	case *kmsg.BrokerRegistrationRequest:
 		r := resp.(*kmsg.BrokerRegistrationResponse)
@@ -83,25 +83,25 @@ func refuse(req kmsg.Request, why *kerr.Error) kmsg.Response {
 	case *kmsg.CreateTopicsRequest:
 		r := resp.(*kmsg.CreateTopicsResponse)
 		for _, topic := range req.Topics {
-			r.Topics = append(r.Topics, createTopicsError(topic.Topic, why, why.Message))
+			r.Topics = append(r.Topics, createTopicsError(topic.Topic, why, why.Description))
 		}
 	case *kmsg.DeleteTopicsRequest:
 		r := resp.(*kmsg.DeleteTopicsResponse)
 		for _, name := range req.TopicNames {
-			r.Topics = append(r.Topics, deleteTopicsResult(&name, [16]byte{}, why, why.Message))
+			r.Topics = append(r.Topics, deleteTopicsResult(&name, [16]byte{}, why, why.Description))
 		}
 		for _, topic := range req.Topics {
-			r.Topics = append(r.Topics, deleteTopicsResult(topic.Topic, topic.TopicID, why, why.Message))
+			r.Topics = append(r.Topics, deleteTopicsResult(topic.Topic, topic.TopicID, why, why.Description))
 		}
 	case *kmsg.CreatePartitionsRequest:
 		r := resp.(*kmsg.CreatePartitionsResponse)
 		for _, topic := range req.Topics {
-			r.Topics = append(r.Topics, createPartitionsResult(topic.Topic, why, why.Message))
+			r.Topics = append(r.Topics, createPartitionsResult(topic.Topic, why, why.Description))
 		}
 	case *kmsg.IncrementalAlterConfigsRequest:
 		r := resp.(*kmsg.IncrementalAlterConfigsResponse)
 		for _, res := range req.Resources {
-			r.Resources = append(r.Resources, alterConfigsResult(res, why, why.Message))
+			r.Resources = append(r.Resources, alterConfigsResult(res, why, why.Description))
 		}
 	default:
 		panic(fmt.Sprintf("controller: request with key %d is not the controller's", req.Key()))
@@ -120,4 +120,4 @@ func refusef(code *kerr.Error, format string, args ...any) *refusal {
 	return &refusal{code, fmt.Sprintf(format, args...)}
 }
 
-func refuseWith(code *kerr.Error) *refusal { return &refusal{code, code.Message} }
+func refuseWith(code *kerr.Error) *refusal { return &refusal{code, code.Description} }

@@ -49,10 +49,10 @@ func (c *Controller) heartbeat(req *kmsg.BrokerHeartbeatRequest) kmsg.Response {
 			stop = true
 			break
 		}
+		c.removeFromISRs(b.ID)
 		c.write(&metadata.BrokerRegistrationChangeRecord{
 			BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: metadata.SetTrue,
 		})
-		c.removeFromISRs(b.ID)
 		s.shutdownAt = c.nextRecordOffset() - 1
 	}
 	// The process will exit: its successor need not wait for the session to end.

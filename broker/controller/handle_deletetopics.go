@@ -59,9 +59,9 @@ func (c *Controller) deleteTopic(target kmsg.DeleteTopicsRequestTopic, mentioned
 	t := c.findTopic(target)
 	switch {
 	case t == nil && byID:
-		return refuse(kerr.UnknownTopicID, kerr.UnknownTopicID.Message)
+		return refuse(kerr.UnknownTopicID, kerr.UnknownTopicID.Description)
 	case t == nil:
-		return refuse(kerr.UnknownTopicOrPartition, kerr.UnknownTopicOrPartition.Message)
+		return refuse(kerr.UnknownTopicOrPartition, kerr.UnknownTopicOrPartition.Description)
 	case mentioned[t.ID] > 1:
 		return refuse(kerr.InvalidRequest, "Duplicate topic name or id.")
 	}

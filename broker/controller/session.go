@@ -80,7 +80,7 @@ func (s *sessions) lowestReplayed(image *metadata.Image) wire.Offset {
 // fenceSilentBrokers fences every unfenced broker whose session has timed out.
 func (c *Controller) fenceSilentBrokers() {
 	for _, b := range c.pending.Brokers() {
-		if !b.Fenced && !c.sessions.valid(b.ID, c.moment.Now) && !c.sessions.of(b.ID).over {
+		if !b.Fenced && !c.sessions.valid(b.ID, c.moment.Now) {
 			c.fence(b)
 		}
 	}
