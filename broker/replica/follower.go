@@ -61,10 +61,9 @@ type Follower struct {
 	// What the answer being worked on said.
 	leaderHW    wire.Offset
 	leaderStart wire.Offset
-	appendEnd   wire.Offset      // in Appending: the log end to expect
-	cutEnd      wire.Offset      // in Truncating: the log end before
-	cutEpoch    wire.LeaderEpoch // and the latest epoch before
-	cutTo       wire.Offset
+	appendEnd   wire.Offset // in Appending: the log end to expect
+	cutTo       wire.Offset // in Truncating: where
+	cutFrom     EpochEnd    // and, for a divergence, the latest epoch and the log end before
 }
 
 // FollowerStart is the log that a follower starts with.
@@ -110,17 +109,16 @@ func (o FollowerOp) String() string {
 
 // FollowerStep is what to do after an input, in the order of its fields.
 type FollowerStep struct {
-	Op     FollowerOp
-	Offset wire.Offset // for OpTruncate and OpRestart
-	// BelowHighWatermark is set when the cut is below our own high watermark, by
-	// which records that were committed are dropped here. With clean elections
-	// that happens only to a replica whose leader changed before it caught up:
-	// worth an event.
-	BelowHighWatermark bool
-	// HighWatermark is set if it advanced.
-	HighWatermark bool
 	// LogStart is the offset to advance the log start to, or NoOffset.
 	LogStart wire.Offset
+	// HighWatermark is set if it advanced.
+	HighWatermark bool
+	Op            FollowerOp
+	Offset        wire.Offset // for OpTruncate and OpRestart
+	// BelowHighWatermark is set when the cut is below our own high watermark:
+	// records that were committed are dropped here. It takes an unclean election,
+	// or a leader that lost its tail, and is worth an event.
+	BelowHighWatermark bool
 	// ForgetSession is set when the response was not used: a fetch session must
 	// begin anew, or what it said is not said again.
 	ForgetSession bool
@@ -166,6 +164,11 @@ func (f *Follower) Fetch(now int64) (FetchPosition, bool) {
 		return FetchPosition{}, false
 	}
 	return f.position(), true
+}
+
+// same reports whether both ask the same leader epoch about the same log.
+func (p FetchPosition) same(q FetchPosition) bool {
+	return p.CurrentLeaderEpoch == q.CurrentLeaderEpoch && p.Offset == q.Offset && p.LastFetchedEpoch == q.LastFetchedEpoch
 }
 
 func (f *Follower) position() FetchPosition {

@@ -20,10 +20,12 @@ type FetchedPartition struct {
 	Base, Next wire.Offset
 }
 
-// OnFetched takes the answer to the question sent.
+// OnFetched takes the answer to the question sent. It is not used unless it would
+// be asked in the same words again: that the offsets are equal is not enough, since
+// the log may have been cut and refilled up to there meanwhile, and a late answer
+// would cut it once more, below what the leader counts on.
 func (f *Follower) OnFetched(now int64, sent FetchPosition, got FetchedPartition) FollowerStep {
-	if f.state != Fetching || sent.CurrentLeaderEpoch != f.leaderEpoch || sent.Offset != f.logEnd ||
-		f.cfg.Fail.On(failpoint.ReplicaFetchDropped) {
+	if f.state != Fetching || !f.position().same(sent) || f.cfg.Fail.On(failpoint.ReplicaFetchDropped) {
 		return unused()
 	}
 	switch {
@@ -39,17 +41,21 @@ func (f *Follower) OnFetched(now int64, sent FetchPosition, got FetchedPartition
 		if sent.LastFetchedEpoch == wire.NoLeaderEpoch || got.Diverging.End < 0 {
 			return f.wait(now)
 		}
-		return f.truncate(f.divergence(got.Diverging))
+		from := EpochEnd{sent.LastFetchedEpoch, f.logEnd}
+		s := f.truncate(f.divergence(got.Diverging))
+		f.cutFrom = from
+		return s
 	case got.Next < got.Base || got.Next > got.Base && got.Base < f.logEnd:
 		// Records that we have, or none that make sense: not something to append.
 		return f.wait(now)
 	}
 	f.leaderHW, f.leaderStart = got.HighWatermark, got.LogStart
+	s := f.follow()
 	if got.Next > got.Base {
 		f.state, f.appendEnd = Appending, got.Next
-		return FollowerStep{Op: OpAppend, LogStart: wire.NoOffset}
+		s.Op = OpAppend
 	}
-	return f.follow()
+	return s
 }
 
 // unused is the step of an answer that came too late or got lost.
@@ -70,8 +76,9 @@ func (f *Follower) follow() FollowerStep {
 	if hw := min(f.leaderHW, f.logEnd); hw > f.hw {
 		f.hw, s.HighWatermark = hw, true
 	}
-	// Records above our high watermark are not deleted before we know them
-	// committed: the log start would pass it.
+	// What lies below the leader's log start goes before anything is appended or
+	// shown: the leader could not compare it with records that it no longer has, so
+	// it may be of another history.
 	if start := min(f.leaderStart, f.hw); start > f.logStart {
 		f.logStart, s.LogStart = start, start
 	}
@@ -130,8 +137,7 @@ func (f *Follower) truncate(to wire.Offset) FollowerStep {
 func (f *Follower) cut(op FollowerOp, to wire.Offset) FollowerStep {
 	s := FollowerStep{Op: op, Offset: to, LogStart: wire.NoOffset}
 	s.BelowHighWatermark = to < f.hw
-	f.state, f.cutTo = Truncating, to
-	f.cutEnd, f.cutEpoch = f.logEnd, f.epochs.LatestEpoch()
+	f.state, f.cutTo, f.cutFrom = Truncating, to, NoEpochEnd
 	if op == OpRestart {
 		f.logStart, f.logEnd = to, to
 		// The high watermark moves with the log, also forward: one below the log
@@ -154,7 +160,7 @@ func (f *Follower) OnTruncated(now int64, logEnd wire.Offset) FollowerStep {
 		return idle
 	}
 	f.resume()
-	if f.state == Fetching && logEnd == f.cutEnd && f.epochs.LatestEpoch() == f.cutEpoch {
+	if f.state == Fetching && f.cutFrom == (EpochEnd{f.epochs.LatestEpoch(), logEnd}) {
 		// The same question would get the same answer.
 		return f.wait(now)
 	}

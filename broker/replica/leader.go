@@ -76,6 +76,7 @@ func NewLeader(now int64, cfg Config, epochs EpochCache, s LeaderStart) (*Leader
 		hw:        min(max(s.HighWatermark, s.LogStart), s.LogEnd),
 		notBefore: longAgo, lastNow: now,
 	}
+	var fs []follower
 	for _, id := range l.part.Replicas {
 		if id == l.self {
 			continue
@@ -87,9 +88,9 @@ func NewLeader(now int64, cfg Config, epochs EpochCache, s LeaderStart) (*Leader
 		if slices.Contains(l.part.ISR, id) {
 			f.caughtUpAt = now
 		}
-		l.followers = append(l.followers, f)
+		fs = append(fs, f)
 	}
-	slices.SortFunc(l.followers, func(a, b follower) int { return int(a.id - b.id) })
+	l.setFollowers(fs)
 	return l, l.settle(now)
 }
 

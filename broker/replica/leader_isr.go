@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -71,6 +72,17 @@ func (l *Leader) eligible(f *follower) bool {
 	return !b.Fenced && !b.ShuttingDown && b.Epoch != wire.NoBrokerEpoch && f.fetchEpoch == b.Epoch
 }
 
+// setFollowers installs the other replicas.
+func (l *Leader) setFollowers(fs []follower) {
+	slices.SortFunc(fs, func(a, b follower) int { return cmp.Compare(a.id, b.id) })
+	l.followers = fs
+	for _, id := range l.part.ISR {
+		if id != l.self && l.follower(id) == nil {
+			panic(fmt.Sprintf("replica: ISR %v has %d, which is not among the replicas %v", l.part.ISR, id, l.part.Replicas))
+		}
+	}
+}
+
 // pendingISR is a proposed ISR whose fate the leader does not know.
 type pendingISR struct {
 	request AlterPartition
@@ -101,21 +113,33 @@ func (l *Leader) reviewISR(now int64) *AlterPartition {
 	if now < l.notBefore {
 		return nil
 	}
-	isr := slices.Clone(l.part.ISR)
+	join, leave := 0, 0 // counted first: this runs on every fetch, and mostly neither is so
 	for i := range l.followers {
-		if f := &l.followers[i]; l.mayJoin(f, now) {
-			isr = append(isr, f.id)
+		switch f := &l.followers[i]; {
+		case l.mayJoin(f, now):
+			join++
+		case l.lapsed(f, now):
+			leave++
 		}
 	}
-	if len(isr) == len(l.part.ISR) {
-		isr = slices.DeleteFunc(isr, func(id wire.NodeID) bool {
-			return id != l.self && !l.caughtUp(l.mustFollower(id), now)
-		})
-	}
-	if len(isr) == len(l.part.ISR) {
+	if join+leave == 0 {
 		return nil
 	}
+	isr := slices.Clone(l.part.ISR)
+	for i := range l.followers {
+		switch f := &l.followers[i]; {
+		case join > 0 && l.mayJoin(f, now):
+			isr = append(isr, f.id)
+		case join == 0 && l.lapsed(f, now):
+			isr = slices.DeleteFunc(isr, func(id wire.NodeID) bool { return id == f.id })
+		}
+	}
 	return l.propose(isr)
+}
+
+// lapsed reports whether the replica should leave the ISR.
+func (l *Leader) lapsed(f *follower, now int64) bool {
+	return slices.Contains(l.part.ISR, f.id) && !l.caughtUp(f, now)
 }
 
 // mayJoin reports whether the replica should enter the ISR: it is fetching, has
@@ -125,14 +149,6 @@ func (l *Leader) mayJoin(f *follower, now int64) bool {
 	return !slices.Contains(l.part.ISR, f.id) && l.eligible(f) &&
 		now-f.fetchedAt <= int64(l.cfg.LagTimeMax) &&
 		f.logEnd >= l.hw && f.logEnd >= l.epochStart
-}
-
-func (l *Leader) mustFollower(id wire.NodeID) *follower {
-	f := l.follower(id)
-	if f == nil {
-		panic(fmt.Sprintf("replica: ISR %v has %d, which is not among the replicas %v", l.part.ISR, id, l.part.Replicas))
-	}
-	return f
 }
 
 func (l *Leader) propose(isr []wire.NodeID) *AlterPartition {
@@ -145,7 +161,7 @@ func (l *Leader) propose(isr []wire.NodeID) *AlterPartition {
 	for _, id := range isr {
 		m := ISRMember{Node: id, Epoch: l.epoch}
 		if id != l.self {
-			f := l.mustFollower(id)
+			f := l.follower(id)
 			// A member that has not fetched from this leader yet is vouched for by
 			// the metadata that says it is in the ISR.
 			if m.Epoch = f.fetchEpoch; m.Epoch == wire.NoBrokerEpoch {
@@ -230,9 +246,7 @@ func (l *Leader) commit(now int64, p Partition) LeaderChange {
 	old := l.part
 	l.part = p.clone()
 	l.pending = nil
-	if !slices.Equal(old.Replicas, l.part.Replicas) {
-		l.reassign()
-	}
+	l.reassign()
 	for i := range l.followers {
 		f := &l.followers[i]
 		// A joiner had reached the high watermark, perhaps not the log end. Without
@@ -259,8 +273,7 @@ func (l *Leader) reassign() {
 			next = append(next, newFollower(id))
 		}
 	}
-	slices.SortFunc(next, func(a, b follower) int { return int(a.id - b.id) })
-	l.followers = next
+	l.setFollowers(next)
 }
 
 // Deadline is when Tick has something to do: a retry, or a follower that falls
