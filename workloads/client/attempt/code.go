@@ -108,8 +108,11 @@ func NewCodeError(code int16, detail *string) error {
 
 // CodeName is Kafka's name of an error code.
 func CodeName(code int16) string {
-	if code == 0 {
+	switch code {
+	case 0:
 		return "NONE"
+	case kerr.NotLeaderForPartition.Code:
+		return "NOT_LEADER_OR_FOLLOWER" // its name since KIP-392; kerr has the old one
 	}
 	if e := kerr.TypedErrorForCode(code); e.Code == code {
 		return e.Message

@@ -59,7 +59,9 @@ func (c *Core) end(id attempt.ID) *request {
 		delete(c.fetchingFrom, r.node)
 	}
 	for i := range r.asked {
-		r.asked[i].part.pending = 0
+		if p := r.asked[i].part; p.pending == id {
+			p.pending = 0
+		}
 	}
 	return r
 }
@@ -92,7 +94,7 @@ func each[T any](c *Core, now int64, r *request, find func(*asked) *T, take func
 func (c *Core) refused(now int64, p *partition, code int16) {
 	class := attempt.Classify(code)
 	if !class.Retriable && code != kerr.UnknownServerError.Code {
-		c.stop(p, Refused, Position{Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}, attempt.NewCodeError(code, nil))
+		c.stop(p, Refused, nowhere, attempt.NewCodeError(code, nil))
 		return
 	}
 	c.meta.RequestUpdate()
@@ -113,19 +115,17 @@ func (c *Core) onListOffsets(now int64, r *request, resp *kmsg.ListOffsetsRespon
 		return nil
 	}
 	each(c, now, r, find, func(p *partition, rp *kmsg.ListOffsetsResponseTopicPartition) {
-		none := Position{Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
 		switch {
 		case rp.ErrorCode != 0:
 			c.refused(now, p, rp.ErrorCode)
 		case rp.Offset < 0:
-			p.pos = none
-			c.stop(p, Refused, none, ErrNoOffset)
+			c.stop(p, Refused, nowhere, ErrNoOffset)
 		default:
 			to := Position{Offset: wire.Offset(rp.Offset), Epoch: wire.LeaderEpoch(rp.LeaderEpoch)}
 			leader, _ := c.meta.Partition(p.TopicPartition)
 			p.seek(to, false)
 			p.leaderEpoch = leader.Epoch // who has just answered
-			c.events = append(c.events, Event{TopicPartition: p.TopicPartition, Kind: WasReset, From: none, To: to})
+			c.events = append(c.events, Event{TopicPartition: p.TopicPartition, Kind: WasReset, From: nowhere, To: to})
 		}
 	})
 }
@@ -164,11 +164,11 @@ func (c *Core) onOffsetsForEpochs(now int64, r *request, resp *kmsg.OffsetForLea
 func (c *Core) compareLogs(p *partition, end Position) {
 	switch {
 	case end.Offset < 0 || end.Epoch < 0:
-		c.truncated(p, Position{Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch})
+		c.truncated(p, nowhere)
 	case end.Offset < p.pos.Offset:
 		c.truncated(p, end)
 	case p.posRead && end.Epoch < p.pos.Epoch:
-		c.truncated(p, Position{Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch})
+		c.truncated(p, nowhere)
 	default:
 		p.failures = 0
 		p.enter(fetching)
@@ -197,7 +197,7 @@ func (c *Core) onFetch(now int64, r *request, resp *kmsg.FetchResponse) {
 		case resp.ErrorCode != 0:
 			c.refused(now, p, resp.ErrorCode)
 		case rp.ErrorCode == kerr.OffsetOutOfRange.Code:
-			c.outOfRange(p, rp)
+			c.outOfRange(p)
 		case rp.ErrorCode != 0:
 			l := rp.CurrentLeader
 			c.meta.Hint(p.TopicPartition, wire.NodeID(l.LeaderID), wire.LeaderEpoch(l.LeaderEpoch))
@@ -213,13 +213,12 @@ func (c *Core) onFetch(now int64, r *request, resp *kmsg.FetchResponse) {
 	})
 }
 
-func (c *Core) outOfRange(p *partition, rp *kmsg.FetchResponseTopicPartition) {
-	to := Position{Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
+func (c *Core) outOfRange(p *partition) {
 	if c.cfg.Reset == ResetNone {
-		c.stop(p, OutOfRange, to, nil)
+		c.stop(p, OutOfRange, nowhere, nil)
 		return
 	}
-	c.events = append(c.events, Event{TopicPartition: p.TopicPartition, Kind: OutOfRange, From: p.pos, To: to})
+	c.events = append(c.events, Event{TopicPartition: p.TopicPartition, Kind: OutOfRange, From: p.pos, To: nowhere})
 	p.reset(c.cfg.Reset, c.cfg.ResetTimestamp)
 }
 

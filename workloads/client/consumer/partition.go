@@ -35,7 +35,7 @@ type partition struct {
 	// life grows whenever what is under way or buffered stops being wanted: with
 	// each seek and change of state.
 	life uint64
-	// pending is the request under way, 0 for none.
+	// pending is the request under way whose answer is wanted, 0 for none.
 	pending attempt.ID
 	// resetTo and timestamp say what to ask while resetting.
 	resetTo   Reset
@@ -49,10 +49,14 @@ type partition struct {
 	data   fetched
 }
 
+// nowhere is no position.
+var nowhere = Position{Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
+
 // enter changes the state and forgets what belonged to the old one.
 func (p *partition) enter(s state) {
 	p.state = s
 	p.life++
+	p.pending = 0
 	p.data = fetched{}
 }
 
@@ -67,7 +71,7 @@ func (p *partition) seek(pos Position, read bool) {
 // reset asks for a new position.
 func (p *partition) reset(to Reset, timestamp int64) {
 	p.resetTo, p.timestamp = to, timestamp
-	p.hasPos = false
+	p.pos, p.hasPos = nowhere, false
 	p.failures, p.notBefore = 0, 0
 	if to == ResetNone {
 		p.enter(stopped)
@@ -83,6 +87,7 @@ func (p *partition) meetLeader(epoch wire.LeaderEpoch) {
 		return
 	}
 	p.leaderEpoch = epoch
+	p.failures, p.notBefore = 0, 0 // the new leader has refused nothing yet
 	if p.pos.Epoch != wire.NoLeaderEpoch {
 		p.enter(validating)
 	} else if p.state == fetching {

@@ -21,7 +21,7 @@ func (c *Core) Poll(now int64) []attempt.Request {
 		byNode[s] = make(map[wire.NodeID][]*partition)
 	}
 	for _, p := range c.parts {
-		if p.state == stopped || p.pending != 0 {
+		if p.state == stopped {
 			continue
 		}
 		leader, _ := c.meta.Partition(p.TopicPartition)
@@ -29,8 +29,9 @@ func (c *Core) Poll(now int64) []attempt.Request {
 			c.meta.RequestUpdate()
 			continue
 		}
+		// Also while a request is under way: an answer of the old leader must not count.
 		p.meetLeader(leader.Epoch)
-		if p.state == fetching && (p.paused || !p.data.empty()) {
+		if p.pending != 0 || p.state == fetching && (p.paused || !p.data.empty()) {
 			continue
 		}
 		if p.notBefore > now {
