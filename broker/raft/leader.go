@@ -3,6 +3,7 @@ package raft
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"odradek/broker/wire"
 )
@@ -25,7 +26,7 @@ type replica struct {
 }
 
 // observerExpiry is how long a silent observer is remembered, as in Kafka.
-const observerExpiry = int64(300e9)
+const observerExpiry = int64(300 * time.Second)
 
 func (s *leader) voterByID(id wire.NodeID) *replica {
 	for i := range s.voters {
@@ -68,9 +69,10 @@ func (s *leader) quorumDeadline() int64 {
 	if needed == 0 {
 		return never
 	}
-	contacts := make([]int64, len(s.voters))
+	var few [8]int64 // asked for at every input: no allocation for quorums of usual size
+	contacts := few[:0]
 	for i := range s.voters {
-		contacts[i] = s.voters[i].lastContact
+		contacts = append(contacts, s.voters[i].lastContact)
 	}
 	slices.Sort(contacts)
 	return contacts[len(contacts)-needed] + s.quorumTimeout
@@ -90,8 +92,8 @@ func (s *leader) byFetchOffset() []wire.NodeID {
 // durableMajority is the offset before which a majority of the voters has
 // everything on disk, this node included up to where its log is flushed.
 func (r *Raft) durableMajority(s *leader) wire.Offset {
-	offsets := make([]wire.Offset, 0, len(s.voters)+1)
-	offsets = append(offsets, r.log.flushed)
+	var few [8]wire.Offset
+	offsets := append(few[:0], r.log.flushed)
 	for i := range s.voters {
 		offsets = append(offsets, s.voters[i].fetchOffset)
 	}

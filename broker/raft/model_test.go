@@ -24,6 +24,11 @@ func schedule(c *cluster, steps int) {
 			return
 		}
 		c.randomStep()
+		// Power fails where a quorum state is on its way to the disk.
+		if n := c.nodes[c.rand.IntN(len(c.nodes))]; n.up && len(n.quorumOps) > 0 && c.rand.IntN(50) == 0 {
+			n.crash(0, 0)
+			n.start()
+		}
 	}
 }
 
@@ -254,7 +259,7 @@ func TestRandomSchedulesKeepTheInvariants(t *testing.T) {
 
 func TestRandomSchedulesFindVoteBeforeDurable(t *testing.T) {
 	for seed := range uint64(30000) {
-		c := shape(seed)
+		c := newCluster(seed, 3, 0)
 		for _, n := range c.nodes {
 			if err := n.fail.Arm(failpoint.ZooVoteBeforeDurable, "return(true)"); err != nil {
 				t.Fatal(err)
@@ -262,6 +267,7 @@ func TestRandomSchedulesFindVoteBeforeDurable(t *testing.T) {
 		}
 		schedule(c, steps)
 		if len(c.violations) > 0 {
+			t.Logf("seed %d: %s", seed, c.violations[0])
 			if !strings.HasPrefix(c.violations[0], "election safety") {
 				t.Fatalf("seed %d: want two leaders in an epoch first, got %s", seed, c.violations[0])
 			}
