@@ -206,6 +206,7 @@ func handlesShareTheFile(s *suite) {
 		got, err := s.tryReadAt(b, 0, 6)
 		s.must(err, "read")
 		s.check(got == "from a", "the other handle reads %q", got)
+		s.check(b.Size() == 6, "the other handle has size %d", b.Size())
 		a.Close()
 		got, err = s.tryReadAt(b, 5, 10)
 		s.check(got == "a" && err == io.EOF, "after one handle closed the other reads %q, %v", got, err)

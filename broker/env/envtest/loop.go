@@ -162,8 +162,8 @@ func restartedNodeWorks(s *suite) {
 			client, server := s.pair(0)
 			client.say("hello")
 			s.expect(server, "hello")
-			f := s.create("file")
-			s.must(s.write(f, 0, "x"), "write")
+			f := s.openFile("file", env.Create)
+			s.put(f, f.Size(), "x")
 			s.nap(blink)
 		})
 	}
