@@ -240,11 +240,13 @@ func (s *Store) create(t *env.Task, p Partition, cfg Config, obs Observer) (*Log
 // forget removes a partition from the checkpoints, durably.
 func (s *Store) forget(t *env.Task, tp wire.TopicPartition) error {
 	for _, c := range []*checkpoint{&s.recoveryPoints, &s.highWatermarks, &s.logStarts} {
-		if _, exists := c.offsets[tp]; !exists {
+		old, exists := c.offsets[tp]
+		if !exists {
 			continue
 		}
 		delete(c.offsets, tp)
 		if err := env.Await(t, c.file.write); err != nil {
+			c.offsets[tp] = old // it may still be in the file
 			return err
 		}
 	}

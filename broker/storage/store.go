@@ -161,7 +161,9 @@ func (s *Store) Log(tp wire.TopicPartition) *Log { return s.logs[tp] }
 
 // HighWatermark is the partition's last checkpointed high watermark, 0 if there is none.
 // The caller bounds it by the log's start and end.
-func (s *Store) HighWatermark(tp wire.TopicPartition) wire.Offset { return s.highWatermarks.offsets[tp] }
+func (s *Store) HighWatermark(tp wire.TopicPartition) wire.Offset {
+	return s.highWatermarks.offsets[tp]
+}
 
 // CheckpointHighWatermarks writes the given high watermarks; those of other partitions
 // stay as they are.
@@ -232,6 +234,8 @@ func (s *Store) Close(brokerEpoch wire.BrokerEpoch, done func(error)) {
 
 func (s *Store) close(t *env.Task, brokerEpoch wire.BrokerEpoch) error {
 	tps := s.openLogs()
+	// A log that this run did not open is as the previous one left it.
+	clean := s.previous.Clean || len(tps) == len(s.partitions)
 	var failed error
 	if len(tps) > 0 {
 		left := len(tps)
@@ -258,7 +262,7 @@ func (s *Store) close(t *env.Task, brokerEpoch wire.BrokerEpoch) error {
 			failed = err
 		}
 	}
-	if failed != nil || s.failed {
+	if failed != nil || s.failed || !clean {
 		return failed
 	}
 	marker, err := json.Marshal(cleanShutdownContent{BrokerEpoch: int64(brokerEpoch)})

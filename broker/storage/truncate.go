@@ -106,42 +106,36 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 	if to >= from { // an append before it was given up
 		return nil
 	}
-	l.recede(to)
-	if err := l.lowerCheckpoints(t, to, l.logStart); err != nil {
+	s := l.segments[l.segmentOf(to)]
+	sealed := s != l.active()
+	pos, end, err := l.cutPoint(t, s, to, sealed)
+	if err != nil {
 		return err
 	}
-	for l.active().base > to {
+	l.recede(end)
+	// DeleteRecords may have put the start into the batch that goes.
+	l.logStart = min(l.logStart, end)
+	if err := l.lowerCheckpoints(t, end, l.logStart); err != nil {
+		return err
+	}
+	for l.active() != s {
 		if err := l.removeActive(t); err != nil {
 			return err
 		}
 	}
-	s := l.active()
-	l.forgetIndex(s)
-	if s.indexDurable || s.index == nil {
-		// It was sealed. Here its index files are not trusted, and from here on they
-		// say more than what stays: recovery or sealing makes new ones.
+	if sealed {
+		// Its index files say more than what stays: recovery or sealing makes new ones.
+		l.forgetIndex(s)
 		s.index, s.indexDurable = newIndex(s.base), false
-	}
-	entry, _ := s.index.floor(to)
-	pos, end := s.size, to
-	err := s.scan(t, s.index.cut(entry.pos+1), s.size, func(h *wire.BatchHeader, at int64) bool {
-		if h.NextOffset() > to {
-			pos, end = at, min(h.BaseOffset, to)
-			return false
-		}
-		b := infoOf(h, at)
-		s.index.add(&b, l.cfg.IndexIntervalBytes)
-		return true
-	})
-	if err != nil {
-		return err
 	}
 	if err := truncateFile(t, s.file, pos); err != nil {
 		return err
 	}
-	s.size, s.next, s.dirty = pos, max(end, s.base), true
+	s.size, s.next, s.dirty = pos, end, true
+	if err := s.addScanned(t, s.index, s.index.cut(pos), pos, l.cfg.IndexIntervalBytes); err != nil {
+		return err
+	}
 	s.maxTimestamp, s.maxLast = s.index.maxTimestamp, s.index.maxLast
-	l.logEnd = s.next
 	first, err := l.firstTimestamp(t, s)
 	if err != nil {
 		return err
@@ -155,6 +149,26 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 	}
 	l.trace(env.Info, "log-truncated", env.I("from", from), env.I("to", l.logEnd))
 	return nil
+}
+
+// cutPoint is where the segment, which contains offset to, has to end, as a position and as
+// an offset: the start of the batch that reaches to or beyond it. Index files are not
+// trusted here: an error would cut too much or too little.
+func (l *Log) cutPoint(t *env.Task, s *segment, to wire.Offset, sealed bool) (pos int64, end wire.Offset, err error) {
+	var from int64
+	if !sealed {
+		entry, _ := s.index.floor(to)
+		from = entry.pos
+	}
+	pos, end = s.size, to
+	err = s.scan(t, from, s.size, func(h *wire.BatchHeader, at int64) bool {
+		if h.NextOffset() > to {
+			pos, end = at, min(h.BaseOffset, to)
+			return false
+		}
+		return true
+	})
+	return pos, max(end, s.base), err
 }
 
 // startOver is the coroutine of TruncateFullyAndStartAt. A crash leaves a prefix of the

@@ -1,0 +1,561 @@
+package storage_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"odradek/broker/env"
+	"odradek/broker/storage"
+	"odradek/broker/wire"
+	"odradek/sim/disk"
+)
+
+// model is what a log that keeps its promises may contain. It lives outside of the
+// machine, so that crashes do not touch it.
+type model struct {
+	batches []modelBatch // everything submitted and not truncated
+	// The log ends at least here after power loss, and after a crash of the process.
+	durable, acked wire.Offset
+	// The log starts between these.
+	lowStart, highStart wire.Offset
+	epoch               wire.LeaderEpoch
+	lastTimestamp       int64
+
+	truncating  bool
+	truncateTo  wire.Offset
+	startOver   bool
+	startOverAt wire.Offset
+	// syncFailed says that pages may have been lost without a crash.
+	syncFailed bool
+	tags       int
+}
+
+type modelBatch struct {
+	base, next wire.Offset
+	epoch      wire.LeaderEpoch
+	timestamps []int64
+	raw        []byte
+}
+
+func (m *model) end() wire.Offset {
+	if n := len(m.batches); n > 0 {
+		return m.batches[n-1].next
+	}
+	return m.acked
+}
+
+// cut removes the batches that end above to and returns the new end.
+func (m *model) cut(to wire.Offset) wire.Offset {
+	for n := len(m.batches); n > 0 && m.batches[n-1].next > to; n = len(m.batches) {
+		to = min(to, m.batches[n-1].base)
+		m.batches = m.batches[:n-1]
+	}
+	return to
+}
+
+// lowest is the least end after a crash.
+func (m *model) lowest(power bool) wire.Offset {
+	end := m.acked
+	if power || m.syncFailed {
+		end = m.durable
+	}
+	if m.truncating {
+		c := model{batches: slices.Clone(m.batches)}
+		end = min(end, c.cut(m.truncateTo))
+	}
+	if m.startOver {
+		end = 0
+	}
+	return end
+}
+
+// reopened compares a log that was just opened with the model, and makes the model what the
+// log is.
+func (m *model) reopened(task *env.Task, l *storage.Log, power bool) error {
+	start, end := l.LogStartOffset(), l.LogEndOffset()
+	if l.FlushedOffset() != end || l.NextOffset() != end {
+		return fmt.Errorf("flushed %d, next %d, but the end is %d", l.FlushedOffset(), l.NextOffset(), end)
+	}
+	if m.startOver && start == m.startOverAt && end == start {
+		m.batches = nil
+	} else {
+		if end < m.lowest(power) {
+			return fmt.Errorf("the log ends at %d, but %d was promised (durable %d, acknowledged %d, power loss %v)",
+				end, m.lowest(power), m.durable, m.acked, power)
+		}
+		if start < m.lowStart || start > m.highStart {
+			return fmt.Errorf("the log starts at %d, not in [%d, %d]", start, m.lowStart, m.highStart)
+		}
+		if n := len(m.batches); n == 0 && end != start && end != m.acked {
+			return fmt.Errorf("the log is [%d, %d), but nothing was appended", start, end)
+		}
+		if m.cut(end); m.end() != end && start != end && len(m.batches) > 0 {
+			return fmt.Errorf("the log ends at %d, within a batch", end)
+		}
+	}
+	got, err := readAll(task, l)
+	if err != nil {
+		return err
+	}
+	var want []byte
+	var live []modelBatch
+	for _, b := range m.batches {
+		if b.next > start {
+			want = append(want, b.raw...)
+			live = append(live, b)
+		}
+	}
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("the log [%d, %d) has %d bytes that differ from the %d expected", start, end, len(got), len(want))
+	}
+	m.durable, m.acked, m.lowStart, m.highStart = end, end, start, start
+	m.truncating, m.startOver, m.syncFailed = false, false, false
+	if err := m.checkEpochs(l, live); err != nil {
+		return err
+	}
+	return m.checkTimestamps(task, l, live)
+}
+
+// checkEpochs compares the epoch cache with the epochs in the batches.
+func (m *model) checkEpochs(l *storage.Log, live []modelBatch) error {
+	for i, b := range live {
+		if i+1 < len(live) && live[i+1].epoch == b.epoch {
+			continue
+		}
+		wantEnd := l.LogEndOffset()
+		if i+1 < len(live) {
+			wantEnd = live[i+1].base
+		}
+		epoch, end := l.EndOffsetForEpoch(b.epoch)
+		if epoch != b.epoch || end != wantEnd {
+			return fmt.Errorf("end of epoch %d is (%d, %d), want (%d, %d)", b.epoch, epoch, end, b.epoch, wantEnd)
+		}
+	}
+	if n := len(live); n > 0 && l.LatestEpoch() != live[n-1].epoch {
+		return fmt.Errorf("latest epoch %d, want %d", l.LatestEpoch(), live[n-1].epoch)
+	}
+	m.epoch = max(m.epoch, l.LatestEpoch())
+	return nil
+}
+
+func (m *model) checkTimestamps(task *env.Task, l *storage.Log, live []modelBatch) error {
+	largest := int64(-1)
+	for _, b := range live {
+		largest = max(largest, slices.Max(b.timestamps))
+	}
+	for _, ts := range []int64{0, m.lastTimestamp / 3, m.lastTimestamp / 2, m.lastTimestamp, largest, m.lastTimestamp + 1000} {
+		want := storage.TimestampOffset{Timestamp: -1, Offset: -1, Epoch: -1}
+	search:
+		for _, b := range live {
+			for i, got := range b.timestamps {
+				if o := b.base + wire.Offset(i); got >= ts && o >= l.LogStartOffset() {
+					want = storage.TimestampOffset{Timestamp: got, Offset: o, Epoch: b.epoch}
+					break search
+				}
+			}
+		}
+		got, err := env.Await2(task, func(done func(storage.TimestampOffset, error)) { l.OffsetForTimestamp(ts, done) })
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("offset for timestamp %d is %+v, want %+v", ts, got, want)
+		}
+	}
+	return nil
+}
+
+// checkReads compares reads with random bounds with what was written.
+func (m *model) checkReads(task *env.Task, r *rand.Rand, l *storage.Log) error {
+	start, end := l.LogStartOffset(), l.LogEndOffset()
+	if start == end {
+		return nil
+	}
+	from := start + wire.Offset(r.Int64N(int64(end-start)))
+	req := storage.ReadRequest{From: from, UpTo: from + wire.Offset(r.Int64N(int64(end-from)+3)), MaxBytes: r.IntN(2000), MinOneBatch: r.IntN(2) == 0}
+	var res storage.ReadResult
+	got, err := env.Await2(task, func(done func([]byte, error)) {
+		l.ReadBatches(req, func(b []byte, got storage.ReadResult, err error) { res = got; done(b, err) })
+	})
+	if err != nil {
+		if l.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	i := slices.IndexFunc(m.batches, func(b modelBatch) bool { return b.next > from })
+	if i < 0 {
+		return fmt.Errorf("offset %d was never written", from)
+	}
+	first := m.batches[i]
+	if len(got) == 0 {
+		if first.next <= min(req.UpTo, end) && (len(first.raw) <= req.MaxBytes || req.MinOneBatch) {
+			return fmt.Errorf("%+v found nothing, but the batch [%d, %d) of %d bytes is there", req, first.base, first.next, len(first.raw))
+		}
+		return nil
+	}
+	var want []byte
+	next := first.base
+	for ; i < len(m.batches) && len(want) < len(got); i++ {
+		want = append(want, m.batches[i].raw...)
+		next = m.batches[i].next
+	}
+	switch {
+	case !bytes.Equal(got, want):
+		return fmt.Errorf("%+v returned %d bytes that were not written", req, len(got))
+	case next > min(req.UpTo, l.LogEndOffset()):
+		return fmt.Errorf("%+v went on to %d", req, next)
+	case len(got) > req.MaxBytes && !(req.MinOneBatch && len(got) == len(first.raw)):
+		return fmt.Errorf("%+v returned %d bytes", req, len(got))
+	case res.BaseOffset != first.base || res.NextOffset != next || res.Epoch != first.epoch || res.Size != len(got):
+		return fmt.Errorf("%+v says base %d, next %d, epoch %d, size %d; want %d, %d, %d, %d", req,
+			res.BaseOffset, res.NextOffset, res.Epoch, res.Size, first.base, next, first.epoch, len(got))
+	}
+	return nil
+}
+
+// driver does random things to a log.
+type driver struct {
+	t       testing.TB
+	m       *machine
+	r       *rand.Rand
+	model   *model
+	cfg     storage.Config
+	store   *storage.Store
+	log     *storage.Log
+	pending int
+	opened  bool // in this life
+	failure error
+}
+
+var verbose = flag.Bool("storage.trace", false, "print what the model test does")
+
+var oneSeed = flag.Int("storage.seed", -1, "run the model test with this seed only")
+
+func (d *driver) trace(format string, args ...any) {
+	if *verbose {
+		d.t.Logf("%10d "+format, append([]any{d.m.k.Steps()}, args...)...)
+	}
+}
+
+func (d *driver) failf(format string, args ...any) {
+	if d.failure == nil {
+		d.failure = fmt.Errorf(format, args...)
+	}
+}
+
+// settle waits until everything submitted is done.
+func (d *driver) settle(task *env.Task) {
+	for d.pending > 0 {
+		task.Sleep(d.m.e.Clock, 50_000)
+	}
+}
+
+// start opens the store and the log and compares it with the model.
+func (d *driver) start(task *env.Task, power bool) error {
+	s, err := storage.OpenStore(task, d.m.e, testStore)
+	if err != nil {
+		return err
+	}
+	d.store = s
+	d.log, err = tryOpenT0(task, s, d.cfg)
+	if err != nil {
+		return err
+	}
+	if err := d.model.reopened(task, d.log, power); err != nil {
+		d.failf("%w", err)
+	}
+	d.opened = true
+	return nil
+}
+
+// work does n operations.
+func (d *driver) work(task *env.Task, n int) {
+	for range n {
+		if d.failure != nil || d.log.Err() != nil {
+			break
+		}
+		d.step(task)
+	}
+	d.settle(task)
+}
+
+func (d *driver) step(task *env.Task) {
+	m, l, r := d.model, d.log, d.r
+	d.trace("log [%d, %d) next %d flushed %d recovery point %d epoch %d", l.LogStartOffset(), l.LogEndOffset(), l.NextOffset(), l.FlushedOffset(), l.RecoveryPoint(), l.LatestEpoch())
+	switch p := r.IntN(100); {
+	case p < 45:
+		d.append(r.IntN(4) == 0)
+	case p < 55:
+		d.appendAsFollower()
+	case p < 63:
+		target := l.NextOffset()
+		d.pending++
+		l.Flush(func(err error) {
+			d.pending--
+			if err == nil {
+				m.durable = max(m.durable, target)
+			}
+		})
+	case p < 70:
+		if err := m.checkReads(task, r, l); err != nil {
+			d.failf("%w", err)
+		}
+	case p < 75:
+		m.epoch++
+		if r.IntN(2) == 0 {
+			l.AssignEpochStart(m.epoch)
+		}
+	case p < 80:
+		d.pending++
+		d.trace("checkpoint")
+		d.store.Checkpoint(func(err error) { d.pending--; d.trace("checkpoint done: %v", err) })
+	case p < 84:
+		d.settle(task)
+		d.truncate(task)
+	case p < 85:
+		d.settle(task)
+		d.restartLog(task)
+	case p < 88:
+		d.deleteRecords(task)
+	case p < 91:
+		d.retain(task)
+	default:
+		d.settle(task)
+	}
+}
+
+func (d *driver) build(base wire.Offset) modelBatch {
+	m := d.model
+	b := modelBatch{base: base, epoch: m.epoch}
+	for range 1 + d.r.IntN(3) {
+		m.lastTimestamp += d.r.Int64N(10)
+		b.timestamps = append(b.timestamps, 1_000_000+m.lastTimestamp-d.r.Int64N(20))
+	}
+	b.next = base + wire.Offset(len(b.timestamps))
+	m.tags++
+	b.raw = batch(base, b.epoch, b.timestamps, 10+d.r.IntN(150), fmt.Sprint(m.tags))
+	return b
+}
+
+func (d *driver) append(sync bool) {
+	b := d.build(0)
+	n := b.next
+	b.base = d.log.NextOffset()
+	b.next = b.base + n
+	d.trace("append [%d, %d) epoch %d sync %v", b.base, b.next, b.epoch, sync)
+	d.submit([]modelBatch{b}, sync, func(done func(storage.AppendResult, error)) {
+		d.log.Append(b.raw, storage.AppendOptions{Epoch: b.epoch, Sync: sync}, done)
+	})
+}
+
+func (d *driver) appendAsFollower() {
+	b1 := d.build(d.log.NextOffset())
+	b2 := d.build(b1.next)
+	sync := d.r.IntN(4) == 0
+	d.trace("follow [%d, %d) epoch %d sync %v", b1.base, b2.next, b1.epoch, sync)
+	raw := append(bytes.Clone(b1.raw), b2.raw...)
+	raw = append(raw, b1.raw[:d.r.IntN(len(b1.raw))]...) // an incomplete one
+	d.submit([]modelBatch{b1, b2}, sync, func(done func(storage.AppendResult, error)) { d.log.AppendAsFollower(raw, sync, done) })
+}
+
+func (d *driver) submit(bs []modelBatch, sync bool, start func(done func(storage.AppendResult, error))) {
+	m, end := d.model, bs[len(bs)-1].next
+	m.batches = append(m.batches, bs...)
+	d.pending++
+	start(func(res storage.AppendResult, err error) {
+		d.pending--
+		if err != nil {
+			var offline *storage.OfflineError
+			if !errors.As(err, &offline) {
+				d.failf("append: %w", err)
+			}
+			return
+		}
+		if res.BaseOffset != bs[0].base || res.NextOffset != end {
+			d.failf("appended at [%d, %d), want [%d, %d)", res.BaseOffset, res.NextOffset, bs[0].base, end)
+		}
+		if d.log.LogEndOffset() < end || (sync && d.log.FlushedOffset() < end) {
+			d.failf("acknowledged %d (sync %v) with log end %d, flushed %d", end, sync, d.log.LogEndOffset(), d.log.FlushedOffset())
+		}
+		m.acked = max(m.acked, end)
+		if sync {
+			m.durable = max(m.durable, end)
+		}
+	})
+}
+
+func (d *driver) truncate(task *env.Task) {
+	m, l := d.model, d.log
+	start := l.LogStartOffset()
+	to := start + wire.Offset(d.r.Int64N(int64(l.NextOffset()-start)+1))
+	m.truncating, m.truncateTo = true, to
+	c := model{batches: slices.Clone(m.batches)}
+	m.lowStart = min(m.lowStart, c.cut(to))
+	d.trace("truncate to %d", to)
+	err := truncateTo(task, l, to)
+	d.trace("truncated to %d: %v", to, err)
+	if err != nil {
+		return // offline
+	}
+	end := m.cut(to)
+	m.truncating = false
+	m.acked, m.durable = end, min(m.durable, end)
+	m.lowStart, m.highStart = min(m.lowStart, end), max(end, m.lowStart)
+	if l.LogEndOffset() != end || l.NextOffset() != end {
+		d.failf("truncated to %d: log end %d, next %d, want %d", to, l.LogEndOffset(), l.NextOffset(), end)
+	}
+}
+
+func (d *driver) restartLog(task *env.Task) {
+	m, l := d.model, d.log
+	at := wire.Offset(d.r.Int64N(int64(l.NextOffset()) + 20))
+	m.startOver, m.startOverAt = true, at
+	// Cut short, it may bring back records that DeleteRecords had hidden.
+	m.lowStart = min(m.lowStart, at)
+	d.trace("start over at %d", at)
+	if err := env.Await(task, func(done func(error)) { l.TruncateFullyAndStartAt(at, done) }); err != nil {
+		return
+	}
+	*m = model{durable: at, acked: at, lowStart: at, highStart: at, epoch: m.epoch, lastTimestamp: m.lastTimestamp, tags: m.tags}
+	if l.LogStartOffset() != at || l.NextOffset() != at || l.LatestEpoch() != wire.NoLeaderEpoch {
+		d.failf("restarted at %d: [%d, %d), epoch %d", at, l.LogStartOffset(), l.NextOffset(), l.LatestEpoch())
+	}
+}
+
+func (d *driver) deleteRecords(task *env.Task) {
+	m, l := d.model, d.log
+	start := l.LogStartOffset()
+	to := start + wire.Offset(d.r.Int64N(int64(l.LogEndOffset()-start)+1))
+	m.highStart = max(m.highStart, to)
+	d.trace("delete records below %d", to)
+	d.pending++
+	l.DeleteRecords(to, func(err error) {
+		d.pending--
+		if err == nil {
+			m.lowStart = max(m.lowStart, to)
+		} else if l.Err() == nil && !errors.Is(err, env.ErrIO) { // of the checkpoint
+			d.failf("DeleteRecords: %w", err)
+		}
+	})
+	if l.LogStartOffset() != to {
+		d.failf("log start %d after DeleteRecords(%d)", l.LogStartOffset(), to)
+	}
+}
+
+func (d *driver) retain(task *env.Task) {
+	m, l := d.model, d.log
+	cfg := d.cfg
+	cfg.RetentionBytes = d.r.Int64N(6000)
+	d.trace("retain %d bytes", cfg.RetentionBytes)
+	l.SetConfig(cfg)
+	d.settle(task)
+	m.highStart = max(m.highStart, l.NextOffset())
+	_, err := env.Await2(task, func(done func(int, error)) { l.ApplyRetention(l.LogEndOffset(), done) })
+	if err == nil {
+		m.lowStart, m.highStart = l.LogStartOffset(), l.LogStartOffset()
+	} else if l.Err() == nil {
+		d.failf("ApplyRetention: %w", err)
+	}
+}
+
+// life runs a machine through crashes.
+func life(t testing.TB, seed uint64, crashes int) {
+	r := rand.New(rand.NewPCG(seed, 7))
+	m := newMachine(t, seed)
+	cfg := smallConfig()
+	cfg.SegmentBytes = 300 + r.Int64N(3000)
+	cfg.IndexIntervalBytes = r.Int64N(500)
+	cfg.CacheBytes = r.IntN(2000)
+	if r.IntN(3) == 0 {
+		cfg.FlushMessages = 1 + r.Int64N(20)
+	}
+	if r.IntN(3) == 0 {
+		cfg.FlushTime = 1_000_000
+	}
+	d := &driver{t: t, m: m, r: r, model: &model{lastTimestamp: 100}, cfg: cfg}
+	power := false
+	trace := d.trace
+	for i := range crashes {
+		trace("life %d", i)
+		clean := false
+		fault := r.IntN(3) == 0
+		if r.IntN(5) > 0 && i+1 < crashes {
+			m.stopAt = m.k.Steps() + 1 + r.Uint64N(600)
+		}
+		d.pending, d.opened = 0, false
+		m.run(func(task *env.Task) {
+			if fault && r.IntN(3) == 0 {
+				d.injure()
+			}
+			if err := d.start(task, power); err != nil {
+				var corrupt *storage.CorruptError
+				if !fault || errors.As(err, &corrupt) {
+					d.failf("opening: %w", err)
+				}
+				return
+			}
+			if fault {
+				d.work(task, r.IntN(20))
+				d.injure()
+			}
+			d.work(task, r.IntN(60))
+			if r.IntN(3) == 0 && d.failure == nil {
+				err := env.Await(task, func(done func(error)) { d.store.Close(5, done) })
+				if err == nil && d.log.Err() == storage.ErrClosed {
+					clean = true
+				} else if !fault {
+					d.failf("Close: %w", err)
+				}
+			}
+		})
+		if d.failure != nil {
+			t.Fatalf("seed %d, life %d: %v", seed, i, d.failure)
+		}
+		if fault && m.dev.Stats().PagesDropped > 0 {
+			d.model.syncFailed = true
+		}
+		m.dev.ClearErrors()
+		cut := r.IntN(2) == 0
+		power = cut || (power && !d.opened) // what a power loss took stays missing
+		trace("crash, power %v, clean %v, model durable %d acked %d end %d", power, clean, d.model.durable, d.model.acked, d.model.end())
+		m.crash(cut)
+		if clean {
+			d.model.durable, d.model.acked = d.model.end(), d.model.end()
+		}
+	}
+	m.must(func(task *env.Task) {
+		if err := d.start(task, power); err != nil {
+			t.Fatalf("seed %d, at last: %v", seed, err)
+		}
+	})
+	if d.failure != nil {
+		t.Fatalf("seed %d, at last: %v", seed, d.failure)
+	}
+}
+
+// injure orders the disk to fail soon.
+func (d *driver) injure() {
+	kind := []disk.Op{disk.OpRead, disk.OpWrite, disk.OpSync, disk.OpTruncate, disk.OpOpen, disk.OpMkdir, disk.OpRename, disk.OpRemove, disk.OpList, disk.OpSyncDir}[d.r.IntN(10)]
+	d.trace("the next %v fails", kind)
+	d.m.dev.FailNext(kind, "", 1+d.r.IntN(2))
+}
+
+func TestWhatWasPromisedSurvives(t *testing.T) {
+	lives := 150
+	if testing.Short() {
+		lives = 30
+	}
+	if *oneSeed >= 0 {
+		life(t, uint64(*oneSeed), 8)
+		return
+	}
+	for seed := range uint64(lives) {
+		life(t, seed, 8)
+	}
+}
