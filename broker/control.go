@@ -33,7 +33,7 @@ func newControl(n *Node) *control {
 }
 
 func (c *control) moment() controller.Moment {
-	return controller.Moment{Now: int64(c.n.env.Clock.Now()), NextOffset: c.n.quorum.log.NextOffset()}
+	return controller.Moment{Now: int64(c.n.env.Clock.Now()), NextOffset: c.n.quorum.raft.Status().LogEndOffset}
 }
 
 // maybeActivate makes the controller active once this node leads the quorum and its

@@ -121,8 +121,8 @@ func (n *Node) caughtUp() {
 	n.maybeActivate()
 	n.maybeSnapshot()
 	if n.life != nil && !n.ready && n.brokerEpoch != wire.NoBrokerEpoch && n.applied > wire.Offset(n.brokerEpoch) {
-		n.replicas.removeStrays()
 		n.ready = true
+		n.replicas.activate()
 		n.life.step()
 	}
 }

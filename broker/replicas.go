@@ -23,7 +23,7 @@ type replicas struct {
 	// busy are partitions being created or deleted on disk; a change that comes
 	// meanwhile waits.
 	busy map[wire.TopicPartition]bool
-	// open is set once the logs found at the start have been opened.
+	// open is set by activate.
 	open bool
 }
 
@@ -59,12 +59,20 @@ func (rs *replicas) recover(t *env.Task) {
 			}
 			rs.recovered[tp] = recoveredLog{ids[tp], l, err}
 		})
+}
+
+// activate takes up what the metadata places here. Only after this life of the broker
+// has been registered and its registration replayed: the controller takes a replica that
+// may have lost its tail out of every ISR then, and what the metadata said before may
+// still name it leader. It would lead with less than it had acknowledged (KIP-966).
+func (rs *replicas) activate() {
 	rs.open = true
 	for _, topic := range rs.n.image.Topics() {
 		for _, m := range topic.Partitions {
 			rs.reconcile(m.TopicPartition())
 		}
 	}
+	rs.removeStrays()
 }
 
 // observer finds the partition by name when something happens to its log, because

@@ -148,6 +148,11 @@ func (ch *change) outcome() outcome {
 			next.elr = without(next.elr, next.leader)
 		}
 		next.lastKnown = nil
+		// With the leader alone back in the ISR, min.insync.replicas may be met, and
+		// then records commit that the rest of the ELR does not have.
+		if len(next.isr) >= ch.minISR {
+			next.elr = nil
+		}
 	}
 	return next
 }

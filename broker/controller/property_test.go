@@ -58,6 +58,11 @@ func newWorld(t *rapid.T) *world {
 	}
 	w.c = New(w.cfg)
 	w.take(w.c.Lead(w.moment(), w.committed))
+	for id := int32(1); id <= 3; id++ {
+		w.ask(registrationOf(id, 0))
+	}
+	w.allAlive()
+	w.createTopic("a", 2, 3, "2")
 	return w
 }
 
@@ -65,13 +70,14 @@ func (w *world) run() {
 	actions := map[string]func(*rapid.T){
 		"register":  w.register,
 		"heartbeat": w.heartbeat, "heartbeats": w.heartbeat, "more heartbeats": w.heartbeat,
-		"all alive":  func(*rapid.T) { w.allAlive() },
-		"isr":        w.alterISR,
-		"more isr":   w.alterISR,
-		"create":     w.create,
-		"topics":     w.changeTopics,
-		"elect":      w.elect,
-		"pass":       w.pass,
+		"all alive": func(*rapid.T) { w.allAlive() },
+		"isr":       w.alterISR,
+		"more isr":  w.alterISR,
+		"create":    w.create,
+		"topics":    w.changeTopics,
+		"elect":     w.elect,
+		"pass":      w.pass,
+		"silence":   w.silence, "more silence": w.silence,
 		"commit":     func(*rapid.T) { w.commit(len(w.log)) },
 		"unregister": w.unregister,
 		"fail over":  w.failOver,
@@ -155,7 +161,7 @@ func (w *world) commit(end int) {
 }
 
 func (w *world) check() {
-	if err := checkImage(w.c.Image()); err != nil {
+	if err := checkDecided(w.c); err != nil {
 		w.t.Fatal(err)
 	}
 	if len(w.log) == w.applied && len(w.waiting) > 0 {
@@ -205,7 +211,24 @@ func (w *world) register(t *rapid.T) {
 	}
 	req := registrationOf(id, w.incarnation[id])
 	req.PreviousBrokerEpoch = previous
+	before := w.epoch(id)
 	w.ask(req)
+	if after := w.epoch(id); after != before && previous != before {
+		w.checkLost(wire.NodeID(id))
+	}
+}
+
+// checkLost: a broker that has just stopped uncleanly is trusted nowhere, unless
+// the ELR is off and nobody else is left.
+func (w *world) checkLost(id wire.NodeID) {
+	elrOn := w.c.Image().FeatureLevel(metadata.ELRVersion) > 0
+	for _, topic := range w.c.Image().Topics() {
+		for _, p := range topic.Partitions {
+			if p.InELR(id) || p.InISR(id) && (elrOn || len(p.ISR) > 1) || p.Leader == id {
+				w.t.Fatalf("broker %d stopped uncleanly, but %s-%d is %+v", id, p.Topic, p.Index, *p)
+			}
+		}
+	}
 }
 
 func (w *world) heartbeat(t *rapid.T) {
@@ -218,9 +241,15 @@ func (w *world) heartbeat(t *rapid.T) {
 	w.ask(req)
 }
 
-func (w *world) allAlive() {
+func (w *world) allAlive() { w.aliveBut(0) }
+
+// aliveBut lets all brokers but one report that they have replayed everything.
+func (w *world) aliveBut(silent int32) {
 	w.commit(len(w.log))
 	for id := int32(1); id <= 4; id++ {
+		if id == silent {
+			continue
+		}
 		req := kmsg.NewPtrBrokerHeartbeatRequest()
 		req.BrokerID, req.BrokerEpoch, req.CurrentMetadataOffset = id, w.epoch(id), int64(w.applied)-1
 		w.ask(req)
@@ -270,13 +299,17 @@ func (w *world) topicName(t *rapid.T) string {
 }
 
 func (w *world) create(t *rapid.T) {
+	w.createTopic(w.topicName(t), rapid.Int32Range(-1, 3).Draw(t, "partitions"), rapid.Int16Range(-1, 4).Draw(t, "factor"),
+		rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "minimum"))
+}
+
+func (w *world) createTopic(name string, partitions int32, factor int16, minimum string) {
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.Version = 7
 	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic = w.topicName(t)
-	topic.NumPartitions, topic.ReplicationFactor = rapid.Int32Range(-1, 3).Draw(t, "partitions"), rapid.Int16Range(-1, 4).Draw(t, "factor")
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, factor
 	cfg := kmsg.NewCreateTopicsRequestTopicConfig()
-	cfg.Name, cfg.Value = "min.insync.replicas", kmsg.StringPtr(rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "minimum"))
+	cfg.Name, cfg.Value = "min.insync.replicas", &minimum
 	topic.Configs = append(topic.Configs, cfg)
 	req.Topics = append(req.Topics, topic)
 	w.ask(req)
@@ -321,8 +354,19 @@ func (w *world) elect(t *rapid.T) {
 	w.ask(req)
 }
 
-func (w *world) pass(t *rapid.T) {
-	w.now += int64(rapid.IntRange(0, 12).Draw(t, "seconds")) * int64(time.Second)
+// silence lets one broker's session time out.
+func (w *world) silence(t *rapid.T) {
+	id := w.broker(t)
+	for range 2 {
+		w.aliveBut(id)
+		w.passSeconds(5)
+	}
+}
+
+func (w *world) pass(t *rapid.T) { w.passSeconds(rapid.IntRange(0, 12).Draw(t, "seconds")) }
+
+func (w *world) passSeconds(n int) {
+	w.now += int64(n) * int64(time.Second)
 	if at, ok := w.c.Deadline(); ok && at <= w.now {
 		w.take(w.c.Tick(w.moment()))
 		if again, ok := w.c.Deadline(); ok && again <= w.now {

@@ -23,7 +23,7 @@ import (
 // ("<"), and answers that wait for a commit ("..."). Unless the story holds
 // commits, records commit at once.
 //
-//	lead, resign                    the controller takes or loses office
+//	lead [without-elr], resign      the controller takes or loses office
 //	hold, commit                    stop committing; commit everything held
 //	restart                         a new controller replays what is committed
 //	fail name=...                   arms a failpoint
@@ -109,7 +109,7 @@ func (s *story) commit() string {
 
 func (s *story) check() {
 	if s.c.Active() {
-		if err := checkImage(s.c.Image()); err != nil {
+		if err := checkDecided(s.c); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -124,6 +124,10 @@ func (s *story) do(t *testing.T, d *datadriven.TestData) string {
 	s.t = t
 	switch d.Cmd {
 	case "lead":
+		if d.HasArg("without-elr") {
+			s.cfg.Features = s.cfg.Features[:1]
+			s.c = New(s.cfg)
+		}
 		return s.take(s.c.Lead(s.moment(), s.committed))
 	case "resign":
 		s.log = s.log[:s.applied] // what did not commit is lost
@@ -596,8 +600,9 @@ func (s *story) show(m *metadata.Image) string {
 	return b.String()
 }
 
-// checkImage holds what must be true of every image that a controller decides on.
-func checkImage(m *metadata.Image) error {
+// checkDecided holds what must be true of everything that a controller decides.
+func checkDecided(c *Controller) error {
+	m := c.Image()
 	elrOn := m.FeatureLevel(metadata.ELRVersion) > 0
 	for _, t := range m.Topics() {
 		for _, p := range t.Partitions {
@@ -621,6 +626,9 @@ func checkImage(m *metadata.Image) error {
 				if !p.HasReplica(id) || slices.Contains(p.ELR[:i], id) || !elrOn {
 					return bad("ELR member %d", id)
 				}
+			}
+			if minISR := c.changeOf(p).minISR; len(p.ELR) > 0 && len(p.ISR) >= minISR {
+				return bad("ELR although the ISR has the %d members needed to commit", minISR)
 			}
 			if elrOn && (p.Leader == wire.NoNode) != (len(p.ISR) == 0) {
 				return bad("without a leader exactly if the ISR is empty")
