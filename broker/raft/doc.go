@@ -57,7 +57,7 @@
 // once after the power failed. Of the state machine the shell loads the latest
 // snapshot when AdvanceHighWatermark names its end or InstallSnapshot itself.
 //
-// A shell in outline; a runnable one is in cluster_test.go:
+// A shell in outline; a runnable one is in shell_test.go:
 //
 //	func (s *shell) input(f func(now int64, r *raft.Raft)) {
 //		f(s.now(), s.raft)
