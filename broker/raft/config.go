@@ -93,8 +93,8 @@ type Restored struct {
 type RestoredLog struct {
 	StartOffset wire.Offset
 	EndOffset   wire.Offset
-	// Epochs says at which offset each epoch begins, ascending in both; the first
-	// may begin before StartOffset.
+	// Epochs says at which offset each epoch begins, ascending in both. Every epoch
+	// has records before EndOffset; the first may begin before StartOffset.
 	Epochs []EpochStart
 }
 

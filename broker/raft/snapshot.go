@@ -107,6 +107,9 @@ func (c *Restored) view() (logView, error) {
 		start: g.StartOffset, end: g.EndOffset, readable: g.EndOffset, flushed: g.EndOffset,
 		epochs: slices.Clone(g.Epochs), snapshots: slices.Clone(c.Snapshots),
 	}
+	for len(l.epochs) > 1 && l.epochs[1].StartOffset <= l.start {
+		l.epochs = l.epochs[1:]
+	}
 	if l.start < 0 || l.end < l.start {
 		return l, fmt.Errorf("raft: log from %d to %d", l.start, l.end)
 	}

@@ -19,8 +19,8 @@ import (
 //   - Unattached: learned of a higher epoch without its leader; or lost the
 //     pre-vote, or had no answer in time, and knows no leader
 //   - Candidate: a majority would vote for it
-//   - Follower: learned who leads; or lost the pre-vote, or had no answer in time,
-//     and goes back to the leader it knew
+//   - Follower: learned who leads; or lost the pre-vote, had no answer in time or
+//     heard BeginQuorumEpoch, and goes back to the leader it knew
 //
 // Candidate (voted for itself in a new epoch) goes to
 //   - Unattached: learned of a higher epoch without its leader
