@@ -92,7 +92,6 @@ type parkedAppend struct {
 	out *kmsg.ProduceResponseTopicPartition
 }
 
-
 func (op *produceOp) set(out *kmsg.ProduceResponseTopicPartition, res appendResult) {
 	if op.answered {
 		return // the time-out was faster

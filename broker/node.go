@@ -2,6 +2,7 @@ package broker
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -282,38 +283,36 @@ func (n *Node) halt() {
 // quorum gets another leader, logs are flushed and closed, and the next start finds
 // that nothing has to be recovered. done gets the error that kept it from being clean.
 func (n *Node) Shutdown(done func(error)) {
+	if n.life == nil || n.stopped || !n.cfg.ControlledShutdown {
+		n.ShutdownNow(done)
+		return
+	}
+	n.life.stop(time.Duration(n.cfg.ControlledShutdownTries)*ms(n.cfg.ControlledShutdownWaitMs), func() { n.ShutdownNow(done) })
+}
+
+// ShutdownNow is Shutdown without asking the controller to move leaders away first, for
+// a node that nobody can take over from.
+func (n *Node) ShutdownNow(done func(error)) {
 	if n.stopped || n.store == nil || n.quorum == nil {
 		n.stopped = true
 		n.env.Clock.After(0, func() { done(nil) })
 		return
 	}
-	finish := func() {
+	if n.control != nil && n.control.decider.Active() {
+		n.quorum.input(func(now int64) { n.quorum.raft.Resign(now, n.control.epoch) })
+	}
+	// The quorum's farewell leaves before the connections are cut.
+	n.env.Clock.After(farewell, func() {
 		if n.stopped {
 			done(nil) // failed meanwhile
 			return
 		}
-		if n.control != nil && n.control.decider.Active() {
-			n.quorum.input(func(now int64) { n.quorum.raft.Resign(now, n.control.epoch) })
-		}
-		// The quorum's farewell leaves before the connections are cut.
-		n.env.Clock.After(farewell, func() {
-			n.replicas.close()
-			n.halt()
-			n.replicas.checkpoint(func(err error) {
-				n.store.Close(n.brokerEpoch, func(closeErr error) {
-					if closeErr == nil {
-						closeErr = err
-					}
-					done(closeErr)
-				})
-			})
+		n.replicas.close()
+		n.halt()
+		n.replicas.checkpoint(func(err error) {
+			n.store.Close(n.brokerEpoch, func(closeErr error) { done(errors.Join(err, closeErr)) })
 		})
-	}
-	if n.life == nil || !n.cfg.ControlledShutdown {
-		finish()
-		return
-	}
-	n.life.stop(time.Duration(n.cfg.ControlledShutdownTries)*ms(n.cfg.ControlledShutdownWaitMs), finish)
+	})
 }
 
 // farewell is how long a stopping node still answers.

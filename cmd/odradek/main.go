@@ -1,4 +1,46 @@
-// Command odradek runs the simulation and the broker.
+// Command odradek runs the broker, in a simulation or for real, and talks to it.
+//
+// Exit codes: 0 fine, 1 a finding (a violated guarantee), 2 wrong usage or a problem of
+// the environment.
 package main
 
-func main() {}
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// finding is a result that is not an error of the program: the command has printed it,
+// and the exit code tells.
+var errFinding = errors.New("finding")
+
+func main() {
+	root := &cobra.Command{
+		Use:   "odradek",
+		Short: "A Kafka-compatible broker that can be simulated, broken and replayed from one seed",
+		Long: `Odradek is a Kafka-compatible broker whose complete logic runs unchanged in a
+deterministic simulation and for real.
+
+  odradek run --seed 7        simulate a cluster under faults and judge it
+  odradek hunt --count 1000   do that for many seeds
+  odradek serve --data DIR    run the broker for ordinary Kafka clients`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	addCommands(root)
+	switch err := root.Execute(); {
+	case err == nil:
+	case errors.Is(err, errFinding):
+		os.Exit(1)
+	default:
+		fmt.Fprintln(os.Stderr, "odradek:", err)
+		os.Exit(2)
+	}
+}
+
+func addCommands(root *cobra.Command) {
+	root.AddCommand(serveCommand())
+}
