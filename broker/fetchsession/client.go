@@ -13,12 +13,18 @@ type Client struct {
 	epoch int32
 	// sent is what the server takes to be in the session, or was last asked in full,
 	// in the order in which it was added.
-	sent  map[Key]Partition
+	sent  map[Key]sent
 	order []Key
+	round int64 // counts the requests built
+}
+
+type sent struct {
+	Partition
+	round int64 // the last request that wanted it
 }
 
 // NewClient has no session yet.
-func NewClient() *Client { return &Client{sent: make(map[Key]Partition)} }
+func NewClient() *Client { return &Client{sent: make(map[Key]sent)} }
 
 // ClientRequest is what to put into a Fetch request.
 type ClientRequest struct {
@@ -28,8 +34,8 @@ type ClientRequest struct {
 	Forgotten  []Key
 }
 
-// Build makes the next request, to fetch exactly want: all of it if there is no
-// session, else what differs from the last request. A topic that got a new id is
+// Build makes the next request, to fetch exactly want, which names no partition twice:
+// all of it if there is no session, else what differs from the last request. A topic that got a new id is
 // another topic: its old one is forgotten.
 func (c *Client) Build(want []Partition) ClientRequest {
 	r := ClientRequest{SessionID: c.id, Epoch: c.epoch}
@@ -37,22 +43,20 @@ func (c *Client) Build(want []Partition) ClientRequest {
 		clear(c.sent)
 		c.order = c.order[:0]
 	}
-	wanted := make(map[Key]struct{}, len(want))
+	c.round++
 	for _, p := range want {
-		wanted[p.Key] = struct{}{}
 		old, known := c.sent[p.Key]
-		if known && old == p {
-			continue
-		}
+		c.sent[p.Key] = sent{p, c.round}
 		if !known {
 			c.order = append(c.order, p.Key)
 		}
-		c.sent[p.Key] = p
-		r.Partitions = append(r.Partitions, p)
+		if !known || old.Partition != p {
+			r.Partitions = append(r.Partitions, p)
+		}
 	}
-	if len(wanted) < len(c.sent) {
+	if len(want) < len(c.sent) {
 		c.order = slices.DeleteFunc(c.order, func(k Key) bool {
-			if _, ok := wanted[k]; ok {
+			if c.sent[k].round == c.round {
 				return false
 			}
 			delete(c.sent, k)
