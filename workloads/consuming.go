@@ -1,0 +1,138 @@
+package workloads
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/workloads/client"
+	"odradek/workloads/client/consumer"
+)
+
+// consumer is the i-th consumer of append-read.
+func (w *appendRead) consumer(i int) User {
+	name := fmt.Sprintf("consumer-%d", i)
+	return User{Name: name, Run: func(t *env.Task, s *Site) { w.consume(t, s, name, i) }}
+}
+
+func (w *appendRead) consumerConfig(i int) consumer.Config {
+	cfg := consumer.DefaultConfig()
+	cfg.Reset = []consumer.Reset{consumer.ResetNone, consumer.ResetEarliest, consumer.ResetLatest}[i%3]
+	cfg.FetchEpochs = i%2 == 1
+	cfg.PartitionMaxBytes = w.params["fetch-bytes"]
+	cfg.MaxPollRecords = []int{7, 100}[i%2]
+	cfg.MaxWait = min(cfg.MaxWait, w.requestTimeout()/2)
+	return cfg
+}
+
+// idlePolls without anything end a consumer once the producers are done.
+const idlePolls = 5
+
+// consume reads a random part of the partitions until the producers are done and
+// nothing more comes.
+func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
+	cfg := w.consumerConfig(i)
+	c := s.client(name, w.requestTimeout(), nil)
+	defer c.Close()
+	rng := s.Env.Rand.Stream("workload/" + name)
+	reader := &reader{reads: reads{site: s, process: name}, consumer: c.NewConsumer(cfg)}
+	admin := c.NewAdmin().WithTimeout(w.requestTimeout())
+	tps := w.share(rng)
+	reader.consumer.Assign(tps)
+	for _, tp := range tps {
+		reader.moved(tp, wire.NoOffset, "assigned")
+		reader.fromBeginning(tp)
+	}
+	for idle := 0; idle < idlePolls && !s.stopping(); {
+		if reader.poll(t, cfg.MaxWait) {
+			idle = 0
+		} else if w.producing == 0 {
+			idle++
+		}
+		if rng.IntN(1000) < w.params["seek-per-mille"] {
+			w.wander(t, rng, reader, admin, tps[rng.IntN(len(tps))])
+		}
+	}
+}
+
+// share is a random, not empty part of the partitions.
+func (w *appendRead) share(rng *rand.Rand) []wire.TopicPartition {
+	all := w.partitions()
+	var some []wire.TopicPartition
+	for _, tp := range all {
+		if rng.IntN(2) == 0 {
+			some = append(some, tp)
+		}
+	}
+	if len(some) == 0 {
+		some = append(some, all[rng.IntN(len(all))])
+	}
+	return some
+}
+
+// wander asks for the end of a partition, or moves back in it.
+func (w *appendRead) wander(t *env.Task, rng *rand.Rand, r *reader, admin *client.Admin, tp wire.TopicPartition) {
+	if rng.IntN(2) == 0 {
+		// What went wrong is in the history.
+		_, _ = r.listed(tp, "latest", func() (client.ListedOffset, error) {
+			return admin.ListOffset(t, tp, client.LatestOffset, false)
+		})
+		return
+	}
+	p, ok := r.consumer.Position(tp)
+	if !ok || p.Offset == 0 {
+		return
+	}
+	// Without an epoch: nobody remembers those of old positions.
+	to := consumer.Position{Offset: wire.Offset(rng.Int64N(int64(p.Offset))), Epoch: wire.NoLeaderEpoch}
+	r.moved(tp, to.Offset, "seek")
+	r.consumer.Seek(tp, to)
+}
+
+// reader polls a consumer and deals with what does not simply go on.
+type reader struct {
+	reads
+	consumer *client.Consumer
+}
+
+func (r *reader) fromBeginning(tp wire.TopicPartition) {
+	r.consumer.SeekTo(tp, consumer.ResetEarliest, 0)
+}
+
+// poll reports whether anything came.
+func (r *reader) poll(t *env.Task, wait time.Duration) bool {
+	records, events := r.consumer.Poll(t, wait)
+	// Events first: within one answer of the consumer, what moved a position came
+	// before the records read from there.
+	for _, e := range events {
+		r.event(e)
+	}
+	r.polled(records)
+	return len(records)+len(events) > 0
+}
+
+// event records an event and, where the consumer stands still, goes on as a user
+// would: where the logs part, else where it stood, else from the beginning.
+func (r *reader) event(e consumer.Event) {
+	why := e.Kind.String()
+	if e.Err != nil {
+		why += ": " + e.Err.Error()
+	}
+	switch {
+	case e.Kind == consumer.WasReset, e.Kind == consumer.Truncated && !e.Stopped:
+		r.moved(e.TopicPartition, e.To.Offset, why)
+	case !e.Stopped:
+		r.moved(e.TopicPartition, wire.NoOffset, why) // a reset follows
+	case e.Kind == consumer.Truncated && e.To.Offset != wire.NoOffset:
+		r.moved(e.TopicPartition, e.To.Offset, why)
+		r.consumer.Seek(e.TopicPartition, e.To)
+	case e.Kind == consumer.Corrupt:
+		r.moved(e.TopicPartition, e.From.Offset, why)
+		r.consumer.Seek(e.TopicPartition, e.From)
+	default:
+		r.moved(e.TopicPartition, wire.NoOffset, why)
+		r.fromBeginning(e.TopicPartition)
+	}
+}

@@ -1,0 +1,85 @@
+package workloads
+
+import (
+	"fmt"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/checker/history"
+	"odradek/workloads/client"
+	"odradek/workloads/client/consumer"
+)
+
+// finalTimeout bounds the final read of one partition without any progress: everything
+// has healed by then.
+const finalTimeout = time.Minute
+
+// Final implements Workload: a fresh consumer reads every partition from its beginning
+// to its end.
+func (w *appendRead) Final(t *env.Task, s *Site) error {
+	for _, tp := range w.partitions() {
+		if err := w.finalRead(t, s, tp); err != nil {
+			return fmt.Errorf("final read of %v: %w", tp, err)
+		}
+	}
+	return nil
+}
+
+func (w *appendRead) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) error {
+	r := reads{site: s, process: "final"}
+	c := s.client(r.process, max(w.requestTimeout(), 5*time.Second), nil)
+	defer c.Close()
+	admin := c.NewAdmin().WithTimeout(finalTimeout)
+	list := func(which string, timestamp int64) (client.ListedOffset, error) {
+		return r.listed(tp, which, func() (client.ListedOffset, error) { return admin.ListOffset(t, tp, timestamp, false) })
+	}
+	start, err := list("earliest", client.EarliestOffset)
+	if err != nil {
+		return fmt.Errorf("earliest offset: %w", err)
+	}
+	end, err := list("latest", client.LatestOffset)
+	if err != nil {
+		return fmt.Errorf("latest offset: %w", err)
+	}
+	op := s.Recorder.Invoke(history.Event{
+		Time: s.now(), Func: history.Final, Process: r.process, Topic: tp.Topic, Partition: tp.Partition, Offset: wire.NoOffset,
+	})
+	records, err := readAll(t, s, c, tp, start.Offset, end.Offset)
+	if err != nil {
+		return err // the operation stays open: there is no final log to judge by
+	}
+	s.Recorder.Return(op, history.Event{
+		Time: s.now(), Outcome: history.OK, Offset: wire.NoOffset, Start: start.Offset, End: end.Offset, Records: records,
+	})
+	return nil
+}
+
+// readAll reads from start to end. Any event of the consumer is an error: nothing may
+// disturb a healed cluster.
+func readAll(t *env.Task, s *Site, c *client.Client, tp wire.TopicPartition, start, end wire.Offset) ([]history.Record, error) {
+	con := c.NewConsumer(consumer.DefaultConfig())
+	con.Assign([]wire.TopicPartition{tp})
+	con.Seek(tp, consumer.Position{Offset: start, Epoch: wire.NoLeaderEpoch})
+	var out []history.Record
+	at := start
+	for last := s.now(); at < end; {
+		records, events := con.Poll(t, time.Second)
+		if len(events) > 0 {
+			return nil, fmt.Errorf("the consumer was %v at %d: %v", events[0].Kind, events[0].From.Offset, events[0].Err)
+		}
+		for _, r := range recordsOf(records) {
+			if r.Offset < end {
+				out = append(out, r)
+			}
+		}
+		// The position also passes offsets without records.
+		if p, ok := con.Position(tp); ok && p.Offset > at {
+			at, last = p.Offset, s.now()
+		}
+		if s.now()-last > int64(finalTimeout) {
+			return nil, fmt.Errorf("stuck at offset %d of %d", at, end)
+		}
+	}
+	return out, nil
+}

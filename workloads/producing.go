@@ -1,0 +1,72 @@
+package workloads
+
+import (
+	"fmt"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/workloads/client/producer"
+)
+
+// producer is the i-th producer of append-read.
+func (w *appendRead) producer(i int) User {
+	name := fmt.Sprintf("producer-%d", i)
+	return User{Name: name, Run: func(t *env.Task, s *Site) {
+		defer func() { w.producing-- }()
+		w.produce(t, s, name, i)
+	}}
+}
+
+func (w *appendRead) producerConfig(i int) producer.Config {
+	cfg := producer.DefaultConfig()
+	cfg.Acks = []producer.Acks{producer.AcksAll, producer.AcksLeader, producer.AcksNone}[i%3]
+	if w.params["all-acks"] != 0 {
+		cfg.Acks = producer.AcksAll
+	}
+	cfg.MaxInFlight = []int{1, 5}[i%2]
+	if w.params["compressed"] != 0 {
+		cfg.Compression = []wire.Compression{wire.None, wire.LZ4, wire.Zstd, wire.Snappy, wire.Gzip}[i%5]
+	}
+	cfg.BatchSize = w.params["batch-bytes"]
+	cfg.Linger = w.duration("linger-us", time.Microsecond)
+	cfg.RequestTimeout = w.requestTimeout()
+	cfg.DeliveryTimeout = max(w.duration("delivery-timeout-ms", time.Millisecond), cfg.RequestTimeout+cfg.Linger)
+	cfg.MaxBlock = cfg.DeliveryTimeout
+	return cfg
+}
+
+// produce sends records to random partitions, each as soon as there is room among the
+// outstanding ones and a pause has passed.
+func (w *appendRead) produce(t *env.Task, s *Site, name string, i int) {
+	cfg := w.producerConfig(i)
+	history := newAppends(s, name, &cfg)
+	c := s.client(name, cfg.RequestTimeout, history)
+	defer c.Close()
+	p := c.NewProducer(cfg)
+	rng := s.Env.Rand.Stream("workload/" + name)
+	tps := w.partitions()
+	pace := int64(w.duration("pace-us", time.Microsecond))
+
+	outstanding := 0
+	var room func() // wakes the user when there is room again
+	for n := 0; (w.params["operations"] == 0 || n < w.params["operations"]) && !s.stopping(); n++ {
+		tp := tps[rng.IntN(len(tps))]
+		value, bytes := w.nextValue(rng)
+		outstanding++
+		history.send(p, tp, value, producer.Record{Topic: tp.Topic, Partition: tp.Partition, Value: bytes}, func() {
+			outstanding--
+			if wake := room; wake != nil {
+				room = nil
+				wake()
+			}
+		})
+		if outstanding >= w.params["outstanding"] {
+			t.Suspend(func(wake func()) { room = wake })
+		}
+		if pace > 0 {
+			s.sleep(t, time.Duration(rng.Int64N(2*pace)+1))
+		}
+	}
+	p.Flush(t)
+}

@@ -1,0 +1,116 @@
+package workloads
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/checker/history"
+	"odradek/workloads/client"
+)
+
+// Recorder takes down a history; *history.Recorder is one.
+type Recorder interface {
+	Invoke(history.Event) (op int64)
+	Return(op int64, e history.Event)
+}
+
+// Site is where a user works.
+type Site struct {
+	Env *env.Env
+	// Bootstrap are the cluster's addresses.
+	Bootstrap []string
+	Recorder  Recorder
+	// Stopping tells the users to come to an end. Nil means never.
+	Stopping func() bool
+}
+
+func (s *Site) stopping() bool { return s.Stopping != nil && s.Stopping() }
+
+func (s *Site) sleep(t *env.Task, d time.Duration) { t.Sleep(s.Env.Clock, d) }
+
+func (s *Site) now() int64 { return int64(s.Env.Clock.Now()) }
+
+// client makes the client of a process, with time-outs short enough to notice within
+// a run that something is gone.
+func (s *Site) client(process string, requestTimeout time.Duration, observer client.Observer) *client.Client {
+	cfg := client.DefaultConfig(process, s.Bootstrap...)
+	cfg.DialTimeout = requestTimeout
+	cfg.RequestTimeout = requestTimeout
+	cfg.Observer = observer
+	return client.New(s.Env, cfg)
+}
+
+// User is one scripted user. Run returns when the user is done or told to stop.
+type User struct {
+	Name string
+	Run  func(t *env.Task, s *Site)
+}
+
+// Workload is a set of users and what has to be done before and after them.
+type Workload interface {
+	// Setup makes what the users need. An error means that the run cannot begin.
+	Setup(t *env.Task, s *Site) error
+	// Users lists the users; the same ones each time.
+	Users() []User
+	// Final records the final state. An error means that it could not be read, which
+	// after everything healed is a finding of its own.
+	Final(t *env.Task, s *Site) error
+}
+
+// Config says which workload, and how. Parameters are integers, so that a shrinker
+// can halve them; what is missing has the default of [Defaults].
+type Config struct {
+	Name   string
+	Params map[string]int
+	// Topic are configs of the workload's topics.
+	Topic map[string]string
+}
+
+type kind struct {
+	defaults map[string]int
+	draw     func(*rand.Rand) map[string]int
+	make     func(params map[string]int, topic map[string]string) Workload
+}
+
+var kinds = map[string]kind{
+	"append-read": {defaults: appendReadDefaults, draw: drawAppendRead, make: newAppendRead},
+}
+
+// Names lists the workloads, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// Defaults are the parameters of a workload with their defaults; nil for an unknown
+// name.
+func Defaults(name string) map[string]int { return maps.Clone(kinds[name].defaults) }
+
+// Draw draws parameters for a swarm of runs.
+func Draw(name string, rng *rand.Rand) map[string]int {
+	k, ok := kinds[name]
+	if !ok {
+		return nil
+	}
+	return k.draw(rng)
+}
+
+// New makes a workload. A name, or a parameter, that does not exist is an error.
+func New(cfg Config) (Workload, error) {
+	k, ok := kinds[cfg.Name]
+	if !ok {
+		return nil, fmt.Errorf("no workload %q; there are %v", cfg.Name, Names())
+	}
+	params := maps.Clone(k.defaults)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Params)) {
+		if _, ok := params[name]; !ok {
+			return nil, fmt.Errorf("workload %s has no parameter %q; it has %v", cfg.Name, name, slices.Sorted(maps.Keys(params)))
+		}
+		if cfg.Params[name] < 0 {
+			return nil, fmt.Errorf("workload %s: parameter %s is negative", cfg.Name, name)
+		}
+		params[name] = cfg.Params[name]
+	}
+	return k.make(params, cfg.Topic), nil
+}
