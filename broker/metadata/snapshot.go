@@ -1,5 +1,7 @@
 package metadata
 
+import "slices"
+
 // Records lists the records that rebuild the image from an empty one: feature
 // levels first (metadata.version leading, as in Kafka's snapshots), then brokers
 // by id, topics by name with their partitions by index, configs by resource and
@@ -46,38 +48,57 @@ func (b *Broker) Record() *RegisterBrokerRecord {
 }
 
 // Diff returns the delta that turns before into after, for a node that replaces
-// its image by a snapshot. The images must not be changed afterwards through
-// anything but the delta.
+// its image by a snapshot. What is the same in both is not in it, although it is
+// not the same value. Neither image may be changed afterwards, but for after
+// through the delta.
 func Diff(before, after *Image) *Delta {
 	d := NewDelta(after)
-	for _, b := range before.brokers {
-		d.noteBroker(b.ID, b)
+	for _, old := range before.brokers {
+		if now := after.Broker(old.ID); now == nil || !now.same(old) {
+			d.noteBroker(old.ID, old)
+		}
 	}
-	for _, b := range after.brokers {
-		d.noteBroker(b.ID, nil)
+	for _, now := range after.brokers {
+		if before.Broker(now.ID) == nil {
+			d.noteBroker(now.ID, nil)
+		}
 	}
 	for _, t := range before.topics {
 		if after.byID[t.ID] == nil {
 			d.noteTopicDeleted(t)
 		}
-		for _, p := range t.Partitions {
-			d.notePartition(p.TopicIDPartition(), p)
+		for _, old := range t.Partitions {
+			// The partition epoch changes with everything else in a partition.
+			if now := after.PartitionByID(old.TopicID, old.Index); now == nil || now.Epoch != old.Epoch {
+				d.notePartition(old.TopicIDPartition(), old)
+			}
 		}
 	}
 	for _, t := range after.topics {
 		if before.byID[t.ID] == nil {
 			d.noteTopicCreated(t)
 		}
-		for _, p := range t.Partitions {
-			d.notePartition(p.TopicIDPartition(), nil)
+		for _, now := range t.Partitions {
+			if before.PartitionByID(now.TopicID, now.Index) == nil {
+				d.notePartition(now.TopicIDPartition(), nil)
+			}
 		}
 	}
-	for _, r := range before.ConfigResources() {
-		d.noteConfig(r)
+	for _, r := range slices.Concat(before.ConfigResources(), after.ConfigResources()) {
+		if !slices.Equal(before.Configs(r), after.Configs(r)) {
+			d.noteConfig(r)
+		}
 	}
-	for _, r := range after.ConfigResources() {
-		d.noteConfig(r)
+	if !slices.Equal(before.Features(), after.Features()) {
+		d.noteFeatures()
 	}
-	d.noteFeatures()
 	return d
+}
+
+// same compares what can change; an epoch fixes the incarnation, but a process may
+// amend its registration under the same epoch.
+func (b *Broker) same(o *Broker) bool {
+	return b.Epoch == o.Epoch && b.Incarnation == o.Incarnation && b.Rack == o.Rack && b.Fenced == o.Fenced &&
+		b.InControlledShutdown == o.InControlledShutdown && slices.Equal(b.Endpoints, o.Endpoints) &&
+		slices.Equal(b.Features, o.Features) && slices.Equal(b.LogDirs, o.LogDirs)
 }
