@@ -134,7 +134,8 @@ func alter(table []Key, present Values, startFrom func(*Key) string, ops []Op) (
 		case Append, Subtract:
 			k, ok := find(table, op.Name)
 			if !ok {
-				continue // the caller's check of names tells it better
+				after[op.Name] = *op.Value // the caller's check of names refuses it
+				continue
 			}
 			if k.Type != List {
 				return nil, nil, invalidConfig("Can't %s to key %s because its type is not LIST.", op.Type, op.Name)

@@ -145,7 +145,10 @@ func (l *Layers) TopicConfig() (Topic, error) {
 		}
 		assign(k.topic(&t), v)
 	}
-	return t, t.validate()
+	if err := t.validate(); err != nil {
+		return Topic{}, err
+	}
+	return t, nil
 }
 
 // validate checks what no single value shows.
@@ -189,7 +192,10 @@ func (l *Layers) BrokerConfig() (*Broker, error) {
 	if b.TopicDefaults, err = withoutTopic.TopicConfig(); err != nil {
 		return nil, err
 	}
-	return b, b.resolve()
+	if err := b.resolve(); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // DescribeTopic answers DescribeConfigs for a topic: the named configs, or all of

@@ -71,10 +71,7 @@ func (t Type) bits() int {
 // parsePPM reads a plain decimal number of up to six places as parts per million.
 func parsePPM(s string) (int64, bool) {
 	whole, frac, _ := strings.Cut(s, ".")
-	if whole == "" {
-		whole = "0"
-	}
-	if len(frac) > 6 {
+	if len(frac) > 6 || whole == "" && frac == "" {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(whole+frac+strings.Repeat("0", 6-len(frac)), 10, 63)
