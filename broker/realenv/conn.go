@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"odradek/broker/env"
@@ -75,6 +76,9 @@ func (c *conn) read() {
 			var n int
 			n, end = c.tcp.Read(c.buf[c.n:])
 			c.n += n
+			if end == io.EOF && c.out.wasReset() {
+				end = syscall.ECONNRESET
+			}
 		}
 		if c.n < c.min {
 			c.err = c.ending(end)

@@ -3,7 +3,6 @@ package realenv
 import (
 	"net/netip"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -107,8 +106,11 @@ func silentAddr(t *testing.T) string {
 	}
 	to := name.(*unix.SockaddrInet4)
 	for range 4 {
-		knock, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
+		knock, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.SetNonblock(knock, true); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { unix.Close(knock) })

@@ -33,6 +33,19 @@ func (s *fileSend) try(fd uintptr) bool {
 	}
 }
 
+// wasReset tells a connection that is dead from one whose peer has ended its half.
+// The kernel reports a reset once, to whoever asks first: when the writer did, the
+// reader sees the end of the stream.
+func (o *writer) wasReset() bool {
+	const stateClose = 7 // TCP_CLOSE of the kernel: neither half lives
+	dead := false
+	err := o.raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		dead = err == nil && info.State == stateClose
+	})
+	return err == nil && dead
+}
+
 // sendFile sends n bytes of a file from off on, without copying them here.
 func (o *writer) sendFile(f *file, off int64, n int) error {
 	s := &o.send

@@ -11,6 +11,9 @@ type fileSend struct{ buf []byte }
 
 func (s *fileSend) init() {}
 
+// wasReset cannot be told here; the writer's failure will be, if it is faster.
+func (o *writer) wasReset() bool { return false }
+
 // sendFile sends n bytes of a file from off on.
 func (o *writer) sendFile(f *file, off int64, n int) error {
 	if o.send.buf == nil {
