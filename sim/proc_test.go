@@ -53,6 +53,20 @@ func TestPostRunsAfterWhatWaits(t *testing.T) {
 	}
 }
 
+func TestChargeAfterPostDelaysWhatWasPosted(t *testing.T) {
+	k := New(1)
+	p := k.NewProc(k.NewNode("n"))
+	var ran Time
+	at(k, 1, p, func() {
+		p.Post(0, Func(func() { ran = k.Now() }), 0)
+		p.Charge(100)
+	})
+	k.RunUntil(1000)
+	if ran != 101 {
+		t.Fatalf("posted work ran at %d, the process was busy until 101", ran)
+	}
+}
+
 func TestPauseDefersInOrderAndResumeContinues(t *testing.T) {
 	k := New(5)
 	p := k.NewProc(k.NewNode("n"))

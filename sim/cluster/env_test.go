@@ -69,7 +69,7 @@ func (w *world) Restart(i int) {
 // with a network that cuts everything into small pieces.
 func TestContract(t *testing.T) {
 	tiny := netsim.DefaultConfig()
-	tiny.Window, tiny.MaxChunk, tiny.SplitPerMille = 100, 13, 500
+	tiny.Window, tiny.MaxChunk, tiny.SplitPerMille = 1000, 130, 500
 	for _, c := range []struct {
 		name string
 		net  netsim.Config

@@ -35,7 +35,9 @@
 // # Timing
 //
 // Latencies run in parallel; transfers queue for the device's bandwidth. Writes
-// go to the page cache, at the speed of memory; Sync pays for the transfer.
+// go to the page cache, at the speed of memory; Sync pays for the transfer. Reads
+// come from the page cache, except of what was written before the last power
+// loss. Operations on the tree run one after the other.
 //
 // # Imports
 //

@@ -428,3 +428,100 @@ func TestWritesOfComputingTimeNotSpentNeverHappened(t *testing.T) {
 		}
 	}
 }
+
+func TestTruncationIsUndoneWholeOrNotAtAll(t *testing.T) {
+	const old = 3 * pageSize
+	var undone, kept, cut int
+	for seed := range uint64(200) {
+		b := newBench(t, seed)
+		f := b.create("f")
+		b.syncDir(".")
+		b.must(b.write(f, string(bytes.Repeat([]byte("a"), old)), 0))
+		b.must(b.sync(f))
+		b.must(b.wait(func(done func(error)) { f.Truncate(1000, done) }))
+		b.must(b.write(f, string(bytes.Repeat([]byte("b"), 2*pageSize)), 1000))
+		b.powerLoss()
+		got := b.content("f")
+		if len(got) < 1000 || !bytes.Equal(got[:1000], bytes.Repeat([]byte("a"), 1000)) {
+			t.Fatalf("seed %d: what the truncation left is damaged", seed)
+		}
+		rest := got[1000:]
+		if bytes.Contains(rest, []byte("a")) {
+			undone++
+			if len(got) != old || bytes.Contains(rest, []byte("b")) || bytes.Contains(rest, []byte{0}) {
+				t.Fatalf("seed %d: undone in part: %d bytes", seed, len(got))
+			}
+			continue
+		}
+		if len(rest) == 2*pageSize {
+			kept++
+		} else {
+			cut++
+		}
+		if len(rest) > 2*pageSize {
+			t.Fatalf("seed %d: %d bytes beyond the truncation", seed, len(rest))
+		}
+	}
+	if undone == 0 || kept == 0 || cut == 0 {
+		t.Fatalf("undone %d, kept %d, kept and cut %d: want all", undone, kept, cut)
+	}
+}
+
+func TestSyncDirOfOneDirectoryLeavesAnotherToChance(t *testing.T) {
+	lost := 0
+	for seed := range uint64(40) {
+		b := newBench(t, seed)
+		b.must(b.wait(func(done func(error)) { b.e.Mkdir("x", done) }))
+		b.must(b.wait(func(done func(error)) { b.e.Mkdir("y", done) }))
+		b.syncDir(".")
+		b.create("x/f")
+		b.create("y/f")
+		b.syncDir("x")
+		b.powerLoss()
+		if b.content("x/f") == nil {
+			t.Fatalf("seed %d: a synced name is gone", seed)
+		}
+		if b.content("y/f") == nil {
+			lost++
+		}
+	}
+	if lost == 0 || lost == 40 {
+		t.Fatalf("the other directory lost its entry in %d of 40 runs", lost)
+	}
+}
+
+func TestOperationsTakeEffectInOrderOfSubmission(t *testing.T) {
+	for seed := range uint64(20) {
+		b := newBench(t, seed)
+		f := b.create("f")
+		var order []int
+		note := func(i int) func(error) {
+			return func(err error) { b.must(err); order = append(order, i) }
+		}
+		f.WriteAt([][]byte{bytes.Repeat([]byte("slow"), 100_000)}, 0, note(0))
+		f.WriteAt([][]byte{[]byte("fast")}, 0, note(1))
+		f.Truncate(4, note(2))
+		f.Sync(note(3))
+		f.WriteAt([][]byte{[]byte("!")}, 4, note(4))
+		if f.Size() != 5 {
+			t.Fatalf("size %d while all is under way, want 5", f.Size())
+		}
+		b.k.RunFor(time.Second)
+		if !slices.Equal(order, []int{0, 1, 2, 3, 4}) || string(b.read(f)) != "fast!" {
+			t.Fatalf("seed %d: file operations completed as %v", seed, order)
+		}
+		order = nil
+		start, last := b.k.Now(), b.k.Now()
+		for i := range 5 {
+			b.e.Rename("f", "g", func(err error) { b.must(err); order = append(order, 2*i) })
+			b.e.Rename("g", "f", func(err error) { b.must(err); order = append(order, 2*i+1); last = b.k.Now() })
+		}
+		b.k.RunFor(time.Second)
+		if len(order) != 10 || !slices.IsSorted(order) {
+			t.Fatalf("seed %d: tree operations completed as %v", seed, order)
+		}
+		if d := last.Sub(start); d < 10*b.d.cfg.MetaLatency {
+			t.Fatalf("seed %d: ten operations one after the other took %v", seed, d)
+		}
+	}
+}
