@@ -11,7 +11,8 @@ import (
 type FetchRequest struct {
 	// Replica is the follower, or NoNode for a consumer.
 	Replica wire.NodeID
-	// BrokerEpoch is the follower's registration (Fetch version 15), KIP-903.
+	// BrokerEpoch is the follower's registration (Fetch version 15), KIP-903. Kafka
+	// lets older versions go without; here a follower that has none is refused.
 	BrokerEpoch wire.BrokerEpoch
 	// CurrentLeaderEpoch is the epoch that the client believes in; NoLeaderEpoch
 	// skips the check, which only consumers may do.

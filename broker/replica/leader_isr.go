@@ -190,8 +190,8 @@ type AlterPartitionResult struct {
 // are settled are ignored.
 //
 //	none                        committed, unless it is older than the metadata
-//	INELIGIBLE_REPLICA          not applied and never will be, since the
-//	OPERATION_NOT_ATTEMPTED     partition epoch was right: withdrawn
+//	INELIGIBLE_REPLICA          not applied, though the partition epoch was right:
+//	OPERATION_NOT_ATTEMPTED     withdrawn
 //	FENCED_LEADER_EPOCH         we are behind: the proposal may or may not have
 //	INVALID_UPDATE_VERSION      been applied, the metadata will tell; until then
 //	NEW_LEADER_ELECTED          the maximal ISR keeps it
@@ -200,6 +200,10 @@ type AlterPartitionResult struct {
 //	INVALID_REQUEST
 //	any other, such as          sent again after RetryBackoff
 //	NOT_CONTROLLER, STALE_BROKER_EPOCH, a time-out
+//
+// Withdrawing is sound if the controller handles a leader's requests in the order in
+// which they were sent. As in Kafka, an earlier attempt that got no answer and arrives
+// after the refusal, over a connection given up, could still be applied.
 func (l *Leader) OnAlterPartitionResult(now int64, id int64, res AlterPartitionResult) LeaderChange {
 	p := l.pending
 	if p == nil || p.request.ID != id {
