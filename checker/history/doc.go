@@ -22,7 +22,8 @@
 //	               everything healed. Read every partition whole, in order.
 //	admin          Detail; not judged.
 //
-// A process is one session: a producer that restarts is another process. A log
+// A poll or final read that returns several partitions is recorded as one operation
+// for each, when it returns. A process is one session: a producer that restarts is another process. A log
 // record that no client wrote (a control record) is a Record with Value 0.
 //
 // # Judging
