@@ -64,6 +64,7 @@ var shapes = map[int16]shape{
 	55: parseShape("[s [4]]"),                                                                                                  // DescribeQuorum
 	56: parseShape("4 8 [s@0-1 16@2+ [4 4 4*@0-2 [4 8]@3+ 1@1+ 4]]"),                                                           // AlterPartition
 	57: parseShape("4 [s 2 1@0-0 1@1+] 1@1+"),                                                                                  // UpdateFeatures
+	58: parseShape("y ?y y"),                                                                                                   // Envelope
 	59: parseShape("4 4 [s [4 4 (8 4) 8 #1]] #1"),                                                                              // FetchSnapshot
 	60: parseShape("1 1@1+ 1@2+"),                                                                                              // DescribeCluster
 	61: parseShape("[s 4*]"),                                                                                                   // DescribeProducers

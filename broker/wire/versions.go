@@ -113,8 +113,8 @@ func ServedVersions(keys ...int16) *Versions {
 	v := &Versions{}
 	for _, key := range keys {
 		i, ok := searchRange(supported, key)
-		if !ok {
-			panic(fmt.Sprintf("wire: no versions of API key %d are known", key))
+		if _, shaped := shapes[key]; !ok || !shaped {
+			panic(fmt.Sprintf("wire: no versions, or no shape, of API key %d are known", key))
 		}
 		v.ranges = append(v.ranges, supported[i])
 	}
