@@ -83,10 +83,10 @@ type Options struct {
 	// LogStart is the checkpointed start of the log, 0 if unknown. An empty
 	// directory becomes a log that starts here.
 	LogStart wire.Offset
-	// LowerCheckpoints makes sure, durably, that a later Open is told neither a
-	// RecoveryPoint nor a LogStart above the given. It runs before a truncation. Nil
-	// means that later Opens will be told 0.
-	LowerCheckpoints func(recoveryPoint, logStart wire.Offset, done func(error))
+	// BeforeTruncation makes sure, durably, that a later Open is told a RecoveryPoint of
+	// at most the given and exactly this LogStart. Nil means that later Opens will be
+	// told 0.
+	BeforeTruncation func(recoveryPoint, logStart wire.Offset, done func(error))
 	// SaveLogStart makes LogStartOffset durable, as a later Open's LogStart. It runs
 	// before DeleteRecords is acknowledged. Nil means that this does not matter.
 	SaveLogStart func(done func(error))

@@ -268,6 +268,9 @@ func (d *driver) start(task *env.Task, power bool) error {
 		return err
 	}
 	if err := d.model.reopened(task, d.log, power); err != nil {
+		if d.log.Err() != nil {
+			return err // an injected error
+		}
 		d.failf("%w", err)
 	}
 	d.opened = true
@@ -417,7 +420,7 @@ func (d *driver) restartLog(task *env.Task) {
 	at := wire.Offset(d.r.Int64N(int64(l.NextOffset()) + 20))
 	m.startOver, m.startOverAt = true, at
 	// Cut short, it may bring back records that DeleteRecords had hidden.
-	m.lowStart = min(m.lowStart, at)
+	m.lowStart, m.highStart = min(m.lowStart, at), max(m.highStart, at)
 	d.trace("start over at %d", at)
 	if err := env.Await(task, func(done func(error)) { l.TruncateFullyAndStartAt(at, done) }); err != nil {
 		return
@@ -456,9 +459,13 @@ func (d *driver) retain(task *env.Task) {
 	l.SetConfig(cfg)
 	d.settle(task)
 	m.highStart = max(m.highStart, l.NextOffset())
+	before := l.LogStartOffset()
 	_, err := env.Await2(task, func(done func(int, error)) { l.ApplyRetention(l.LogEndOffset(), done) })
 	if err == nil {
-		m.lowStart, m.highStart = l.LogStartOffset(), l.LogStartOffset()
+		m.highStart = l.LogStartOffset()
+		if m.highStart > before {
+			m.lowStart = m.highStart
+		}
 	} else if l.Err() == nil {
 		d.failf("ApplyRetention: %w", err)
 	}
@@ -547,7 +554,7 @@ func (d *driver) injure() {
 }
 
 func TestWhatWasPromisedSurvives(t *testing.T) {
-	lives := 150
+	lives := 400
 	if testing.Short() {
 		lives = 30
 	}

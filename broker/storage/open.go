@@ -155,7 +155,7 @@ func (l *Log) openEmpty(t *env.Task) error {
 
 // openSegment opens a segment's record file; how far it goes is not known yet.
 func (l *Log) openSegment(t *env.Task, base wire.Offset) (*segment, error) {
-	s := &segment{dir: l.dir, base: base, next: base, maxTimestamp: wire.NoTimestamp, maxLast: base}
+	s := &segment{dir: l.dir, base: base, next: base, indexStale: true, maxTimestamp: wire.NoTimestamp, maxLast: base}
 	f, err := openFile(t, l.e.Disk, s.path(logSuffix), env.ReadWrite)
 	if err != nil {
 		return nil, err
@@ -171,7 +171,8 @@ func (l *Log) loadSealed(t *env.Task, base, next wire.Offset) error {
 	if err != nil {
 		return err
 	}
-	s.size, s.next, s.indexDurable = s.file.Size(), next, true
+	s.size, s.next = s.file.Size(), next
+	s.indexDurable, s.indexStale = true, false
 	if s.size == 0 && !l.cfg.AllowGaps {
 		return s.corrupt(0, fmt.Sprintf("empty, but the next segment begins at offset %d", next))
 	}

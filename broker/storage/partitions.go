@@ -138,8 +138,8 @@ func (s *Store) OpenLog(task *env.Task, tp wire.TopicPartition, cfg Config, obs 
 		Clean:         s.previous.Clean,
 		RecoveryPoint: s.recoveryPoints.offsets[tp],
 		LogStart:      s.logStarts.offsets[tp],
-		LowerCheckpoints: func(recoveryPoint, logStart wire.Offset, done func(error)) {
-			s.lower(tp, recoveryPoint, logStart, done)
+		BeforeTruncation: func(recoveryPoint, logStart wire.Offset, done func(error)) {
+			s.beforeTruncation(tp, recoveryPoint, logStart, done)
 		},
 		SaveLogStart: func(done func(error)) {
 			s.logStarts.offsets[tp] = s.logs[tp].LogStartOffset()
@@ -154,10 +154,10 @@ func (s *Store) OpenLog(task *env.Task, tp wire.TopicPartition, cfg Config, obs 
 	return l, nil
 }
 
-// lower makes sure that the checkpoints on disk say no more than this about a partition.
-func (s *Store) lower(tp wire.TopicPartition, recoveryPoint, logStart wire.Offset, done func(error)) {
+// beforeTruncation is [Options.BeforeTruncation] of a partition's log.
+func (s *Store) beforeTruncation(tp wire.TopicPartition, recoveryPoint, logStart wire.Offset, done func(error)) {
 	s.recoveryPoints.offsets[tp] = min(s.recoveryPoints.offsets[tp], recoveryPoint)
-	s.logStarts.offsets[tp] = min(s.logStarts.offsets[tp], logStart)
+	s.logStarts.offsets[tp] = logStart
 	// Written even when nothing is lowered now: an earlier write may still fail.
 	s.recoveryPoints.file.write(func(err error) {
 		if err != nil {

@@ -21,14 +21,13 @@ func (l *Log) DeleteRecords(newStart wire.Offset, done func(error)) {
 	if err == nil && l.truncating {
 		err = ErrTruncating
 	}
-	if err != nil || newStart <= l.logStart {
+	if err != nil {
 		l.later(func() { done(err) })
 		return
 	}
+	// Even if nothing changes: the call that changed it may not be durable yet.
+	newStart = max(newStart, l.logStart)
 	l.logStart = newStart
-	if l.epochs.raiseStart(newStart) {
-		l.saveEpochs()
-	}
 	n := 0
 	for n+1 < len(l.segments) && l.segments[n+1].base <= newStart {
 		n++
@@ -41,6 +40,9 @@ func (l *Log) DeleteRecords(newStart wire.Offset, done func(error)) {
 		return env.Await(t, l.opts.SaveLogStart)
 	}, func(err error) {
 		saved = err
+		if err == nil && l.opts.SaveLogStart != nil {
+			l.raiseEpochs(newStart)
+		}
 		if n == 0 {
 			done(err)
 		}
@@ -130,10 +132,8 @@ func (l *Log) deleteOldest(n int, done func(error)) {
 	gone := append([]*segment(nil), l.segments[:n]...)
 	l.segments = append([]*segment(nil), l.segments[n:]...)
 	l.generation++
-	l.logStart = max(l.logStart, l.segments[0].base)
-	if l.epochs.raiseStart(l.logStart) {
-		l.saveEpochs()
-	}
+	start := l.segments[0].base
+	l.logStart = max(l.logStart, start)
 	for _, s := range gone {
 		l.forgetIndex(s)
 	}
@@ -141,9 +141,19 @@ func (l *Log) deleteOldest(n int, done func(error)) {
 	l.janitor.do(func(t *env.Task) error { return l.renameDeleted(t, gone) }, func(err error) {
 		if err != nil {
 			l.goOffline("deleting segments", err)
+		} else {
+			l.raiseEpochs(start)
 		}
 		done(err)
 	})
+}
+
+// raiseEpochs forgets the epochs below start. That must wait until it is durable that the
+// log starts there: a crash could bring back records whose epochs nobody knows.
+func (l *Log) raiseEpochs(start wire.Offset) {
+	if l.err == nil && l.epochs.raiseStart(start) {
+		l.saveEpochs()
+	}
 }
 
 func (l *Log) renameDeleted(t *env.Task, gone []*segment) error {

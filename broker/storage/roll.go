@@ -21,15 +21,26 @@ func (l *Log) roll(t *env.Task, base wire.Offset) error {
 		}
 		l.releaseSyncs()
 	}
+	old := l.active()
+	if old.indexStale {
+		// The recovery point may be in this segment: once there is a later one, recovery
+		// would take the index for complete.
+		if err := old.writeIndex(t, l.e.Disk); err != nil {
+			return err
+		}
+	}
 	s, err := createSegment(t, l.e, l.dir, base)
 	if err != nil {
 		return err
 	}
-	old := l.active()
 	check(base >= old.next && base > old.base, "%s: rolled to offset %d", old.path(logSuffix), base)
 	old.next = base // no reader looks for later offsets here
 	l.segments = append(l.segments, s)
-	l.seal(old)
+	if old.indexDurable {
+		l.useIndex(old)
+	} else {
+		l.seal(old)
+	}
 	l.trace(env.Debug, "segment-rolled", env.I("base", base))
 	// As Kafka does: a sealed segment is not left unsynced until the next flush.
 	l.sync.demand = max(l.sync.demand, l.logEnd)

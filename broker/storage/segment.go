@@ -38,6 +38,9 @@ type segment struct {
 	index *index
 	// indexDurable says that the index files are complete and synced.
 	indexDurable bool
+	// indexStale says that the index files may hold an index of less than what the
+	// segment has, or more. Those of a segment that was created in this run are empty.
+	indexStale bool
 	// maxTimestamp and maxLast are those of the index, kept without it.
 	maxTimestamp int64
 	maxLast      wire.Offset
@@ -91,17 +94,26 @@ func (s *segment) applied(b *batchInfo, interval int64) {
 	s.maxTimestamp, s.maxLast = s.index.maxTimestamp, s.index.maxLast
 }
 
-// writeIndex writes the index files whole.
+// writeIndex writes the index files. They replace the empty ones all at once: whoever finds
+// a time index after a crash that has entries may take it for complete.
 func (s *segment) writeIndex(t *env.Task, d env.Disk) error {
 	s.index.addTime()
 	offsets, times := s.index.encode()
-	if err := writeFile(t, d, s.path(indexSuffix), offsets, true); err != nil {
+	if err := writeFile(t, d, s.path(indexSuffix)+temporarySuffix, offsets, true); err != nil {
 		return err
 	}
-	if err := writeFile(t, d, s.path(timeIndexSuffix), times, true); err != nil {
+	if err := writeFile(t, d, s.path(timeIndexSuffix)+temporarySuffix, times, true); err != nil {
 		return err
 	}
-	s.indexDurable = true
+	for _, suffix := range []string{indexSuffix, timeIndexSuffix} {
+		if err := rename(t, d, s.path(suffix)+temporarySuffix, s.path(suffix)); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(t, d, s.dir); err != nil {
+		return err
+	}
+	s.indexDurable, s.indexStale = true, false
 	return nil
 }
 

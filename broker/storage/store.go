@@ -86,6 +86,11 @@ func OpenStore(task *env.Task, e *env.Env, cfg StoreConfig) (*Store, error) {
 		tree:       lane{e: e},
 		previous:   CleanShutdown{BrokerEpoch: wire.NoBrokerEpoch},
 	}
+	// What this run reads it also relies on: a crashed process may have left names that
+	// power loss would still take back.
+	if err := syncDir(task, e.Disk, root); err != nil {
+		return nil, err
+	}
 	if err := s.readIdentity(task, cfg); err != nil {
 		return nil, err
 	}

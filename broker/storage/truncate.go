@@ -115,7 +115,7 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 	l.recede(end)
 	// DeleteRecords may have put the start into the batch that goes.
 	l.logStart = min(l.logStart, end)
-	if err := l.lowerCheckpoints(t, end, l.logStart); err != nil {
+	if err := l.announce(t, end, l.logStart); err != nil {
 		return err
 	}
 	for l.active() != s {
@@ -126,7 +126,7 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 	if sealed {
 		// Its index files say more than what stays: recovery or sealing makes new ones.
 		l.forgetIndex(s)
-		s.index, s.indexDurable = newIndex(s.base), false
+		s.index, s.indexDurable, s.indexStale = newIndex(s.base), false, true
 	}
 	if err := truncateFile(t, s.file, pos); err != nil {
 		return err
@@ -172,13 +172,12 @@ func (l *Log) cutPoint(t *env.Task, s *segment, to wire.Offset, sealed bool) (po
 }
 
 // startOver is the coroutine of TruncateFullyAndStartAt. A crash leaves a prefix of the
-// old log, or none.
+// old log, or none, with start as its start.
 func (l *Log) startOver(t *env.Task, start wire.Offset) error {
 	from := l.logEnd
-	keep := min(l.logStart, start)
-	l.recede(keep)
-	l.logStart = keep
-	if err := l.lowerCheckpoints(t, 0, start); err != nil {
+	l.recede(start)
+	l.logStart, l.recoveryCap = start, 0
+	if err := l.announce(t, 0, start); err != nil {
 		return err
 	}
 	for len(l.segments) > 0 {
@@ -211,9 +210,9 @@ func (l *Log) removeActive(t *env.Task) error {
 	return nil
 }
 
-func (l *Log) lowerCheckpoints(t *env.Task, recoveryPoint, logStart wire.Offset) error {
-	if l.opts.LowerCheckpoints == nil {
+func (l *Log) announce(t *env.Task, recoveryPoint, logStart wire.Offset) error {
+	if l.opts.BeforeTruncation == nil {
 		return nil
 	}
-	return env.Await(t, func(done func(error)) { l.opts.LowerCheckpoints(recoveryPoint, logStart, done) })
+	return env.Await(t, func(done func(error)) { l.opts.BeforeTruncation(recoveryPoint, logStart, done) })
 }
