@@ -11,9 +11,9 @@ import (
 // Handles lists the API keys that [Controller.Handle] takes, sorted.
 func Handles() []kmsg.Key {
 	keys := []kmsg.Key{
-		kmsg.AllocateProducerIDs, kmsg.AlterPartition, kmsg.BrokerHeartbeat, kmsg.BrokerRegistration,
+		kmsg.AllocateProducerIDs, kmsg.AlterConfigs, kmsg.AlterPartition, kmsg.AlterPartitionAssignments, kmsg.BrokerHeartbeat, kmsg.BrokerRegistration,
 		kmsg.CreatePartitions, kmsg.CreateTopics, kmsg.DeleteTopics, kmsg.ElectLeaders,
-		kmsg.IncrementalAlterConfigs, kmsg.UnregisterBroker,
+		kmsg.IncrementalAlterConfigs, kmsg.ListPartitionReassignments, kmsg.UnregisterBroker,
 	}
 	slices.Sort(keys)
 	return keys
@@ -37,8 +37,14 @@ func (c *Controller) decide(req kmsg.Request) kmsg.Response {
 		return c.createPartitions(req)
 	case *kmsg.IncrementalAlterConfigsRequest:
 		return c.incrementalAlterConfigs(req)
+	case *kmsg.AlterConfigsRequest:
+		return c.replaceConfigs(req)
 	case *kmsg.AlterPartitionRequest:
 		return c.alterPartition(req)
+	case *kmsg.AlterPartitionAssignmentsRequest:
+		return c.alterReassignments(req)
+	case *kmsg.ListPartitionReassignmentsRequest:
+		return c.listReassignments(req)
 	case *kmsg.AllocateProducerIDsRequest:
 		return c.allocateProducerIDs(req)
 	case *kmsg.ElectLeadersRequest:
@@ -101,8 +107,19 @@ func refuse(req kmsg.Request, why *kerr.Error) kmsg.Response {
 	case *kmsg.IncrementalAlterConfigsRequest:
 		r := resp.(*kmsg.IncrementalAlterConfigsResponse)
 		for _, res := range req.Resources {
-			r.Resources = append(r.Resources, alterConfigsResult(res, why, why.Description))
+			r.Resources = append(r.Resources, alterConfigsResult(res, refuseWith(why)))
 		}
+	case *kmsg.AlterConfigsRequest:
+		r := resp.(*kmsg.AlterConfigsResponse)
+		for _, res := range req.Resources {
+			r.Resources = append(r.Resources, replaceConfigsResult(res, refuseWith(why)))
+		}
+	case *kmsg.AlterPartitionAssignmentsRequest:
+		r := resp.(*kmsg.AlterPartitionAssignmentsResponse)
+		r.ErrorCode, r.ErrorMessage = why.Code, text
+	case *kmsg.ListPartitionReassignmentsRequest:
+		r := resp.(*kmsg.ListPartitionReassignmentsResponse)
+		r.ErrorCode, r.ErrorMessage = why.Code, text
 	default:
 		panic(fmt.Sprintf("controller: request with key %d is not the controller's", req.Key()))
 	}

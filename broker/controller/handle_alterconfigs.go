@@ -16,28 +16,73 @@ import (
 // Loggers, groups and client metrics are refused.
 func (c *Controller) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequest) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
-	seen := make(map[metadata.Resource]int, len(req.Resources))
-	for _, res := range req.Resources {
-		seen[resourceOf(res)]++
+	asked := make([]configWish, len(req.Resources))
+	for i, res := range req.Resources {
+		asked[i].resource = metadata.Resource{Type: metadata.ResourceType(res.ResourceType), Name: res.ResourceName}
+		for _, cfg := range res.Configs {
+			asked[i].ops = append(asked[i].ops, config.Op{Type: config.OpType(cfg.Op), Name: cfg.Name, Value: cfg.Value})
+		}
 	}
-	touched := make(map[string]bool)
-	for _, res := range req.Resources {
-		if seen[resourceOf(res)] > 1 {
-			resp.Resources = append(resp.Resources, alterConfigsResult(res, kerr.InvalidRequest, "Each resource must appear at most once."))
-			continue
+	for i, bad := range c.alterConfigs(asked, req.ValidateOnly) {
+		resp.Resources = append(resp.Resources, alterConfigsResult(req.Resources[i], bad))
+	}
+	return resp
+}
+
+// replaceConfigs answers AlterConfigs (33), versions 0 to 2: the given configs
+// replace all dynamic configs of a resource. Clients should not use it any more,
+// because two of them overwrite each other.
+func (c *Controller) replaceConfigs(req *kmsg.AlterConfigsRequest) kmsg.Response {
+	resp := req.ResponseKind().(*kmsg.AlterConfigsResponse)
+	asked := make([]configWish, len(req.Resources))
+	for i, res := range req.Resources {
+		w := configWish{resource: metadata.Resource{Type: metadata.ResourceType(res.ResourceType), Name: res.ResourceName}}
+		given := make(map[string]bool, len(res.Configs))
+		for _, cfg := range res.Configs {
+			w.ops = append(w.ops, config.Op{Type: config.Set, Name: cfg.Name, Value: cfg.Value})
+			given[cfg.Name] = true
 		}
-		changes, bad := c.alterConfigs(res)
-		if bad != nil {
-			resp.Resources = append(resp.Resources, alterConfigsResult(res, bad.code, bad.text))
-			continue
-		}
-		if !req.ValidateOnly {
-			for _, change := range changes {
-				c.write(&metadata.ConfigRecord{Resource: resourceOf(res), Name: change.Name, Value: change.Value})
-				touched[change.Name] = true
+		for _, present := range c.pending.Configs(w.resource) {
+			if !given[present.Name] {
+				w.ops = append(w.ops, config.Op{Type: config.Delete, Name: present.Name})
 			}
 		}
-		resp.Resources = append(resp.Resources, alterConfigsResult(res, nil, ""))
+		asked[i] = w
+	}
+	for i, bad := range c.alterConfigs(asked, req.ValidateOnly) {
+		resp.Resources = append(resp.Resources, replaceConfigsResult(req.Resources[i], bad))
+	}
+	return resp
+}
+
+// configWish is what a request wants to change in one resource.
+type configWish struct {
+	resource metadata.Resource
+	ops      []config.Op
+}
+
+// alterConfigs decides wishes, and returns for each why it was refused, or nil.
+func (c *Controller) alterConfigs(asked []configWish, validateOnly bool) []*refusal {
+	seen := make(map[metadata.Resource]int, len(asked))
+	for _, w := range asked {
+		seen[w.resource]++
+	}
+	results := make([]*refusal, len(asked))
+	touched := make(map[string]bool)
+	for i, w := range asked {
+		if seen[w.resource] > 1 {
+			results[i] = refusef(kerr.InvalidRequest, "Each resource must appear at most once.")
+			continue
+		}
+		changes, bad := c.changesOf(w)
+		results[i] = bad
+		if bad != nil || validateOnly {
+			continue
+		}
+		for _, change := range changes {
+			c.write(&metadata.ConfigRecord{Resource: w.resource, Name: change.Name, Value: change.Value})
+			touched[change.Name] = true
+		}
 	}
 	// What leadership depends on takes effect in the same batch.
 	if touched["min.insync.replicas"] {
@@ -46,37 +91,29 @@ func (c *Controller) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRe
 	if touched["unclean.leader.election.enable"] {
 		c.electUncleanLeaders()
 	}
-	return resp
+	return results
 }
 
-func resourceOf(res kmsg.IncrementalAlterConfigsRequestResource) metadata.Resource {
-	return metadata.Resource{Type: metadata.ResourceType(res.ResourceType), Name: res.ResourceName}
-}
-
-// alterConfigs decides the changes to one resource.
-func (c *Controller) alterConfigs(res kmsg.IncrementalAlterConfigsRequestResource) ([]config.Change, *refusal) {
-	ops := make([]config.Op, 0, len(res.Configs))
-	for _, cfg := range res.Configs {
-		ops = append(ops, config.Op{Type: config.OpType(cfg.Op), Name: cfg.Name, Value: cfg.Value})
-	}
-	switch metadata.ResourceType(res.ResourceType) {
+// changesOf decides the changes to one resource.
+func (c *Controller) changesOf(w configWish) ([]config.Change, *refusal) {
+	switch w.resource.Type {
 	case metadata.TopicResource:
-		if res.ResourceName == "" {
+		if w.resource.Name == "" {
 			return nil, refusef(kerr.InvalidRequest, "Default topic resources are not allowed.")
 		}
-		if c.pending.Topic(res.ResourceName) == nil {
-			return nil, refusef(kerr.UnknownTopicOrPartition, "The topic '%s' does not exist.", res.ResourceName)
+		if c.pending.Topic(w.resource.Name) == nil {
+			return nil, refusef(kerr.UnknownTopicOrPartition, "The topic '%s' does not exist.", w.resource.Name)
 		}
-		changes, err := c.topicLayers(res.ResourceName).AlterTopic(ops)
+		changes, err := c.topicLayers(w.resource.Name).AlterTopic(w.ops)
 		return changes, configRefusal(err)
 	case metadata.BrokerResource:
-		if bad := c.checkBrokerName(res.ResourceName); bad != nil {
+		if bad := c.checkBrokerName(w.resource.Name); bad != nil {
 			return nil, bad
 		}
-		changes, err := config.AlterBroker(c.pending.ConfigValues(resourceOf(res)), ops, res.ResourceName != "")
+		changes, err := config.AlterBroker(c.pending.ConfigValues(w.resource), w.ops, w.resource.Name != "")
 		return changes, configRefusal(err)
 	}
-	return nil, refusef(kerr.InvalidRequest, "Unknown resource type %d", res.ResourceType)
+	return nil, refusef(kerr.InvalidRequest, "Unknown resource type %d", w.resource.Type)
 }
 
 // checkBrokerName accepts the id of a registered broker, and "" for all brokers.
@@ -96,11 +133,20 @@ func (c *Controller) checkBrokerName(name string) *refusal {
 	return nil
 }
 
-func alterConfigsResult(res kmsg.IncrementalAlterConfigsRequestResource, code *kerr.Error, text string) kmsg.IncrementalAlterConfigsResponseResource {
+func alterConfigsResult(res kmsg.IncrementalAlterConfigsRequestResource, bad *refusal) kmsg.IncrementalAlterConfigsResponseResource {
 	result := kmsg.NewIncrementalAlterConfigsResponseResource()
 	result.ResourceType, result.ResourceName = res.ResourceType, res.ResourceName
-	if code != nil {
-		result.ErrorCode, result.ErrorMessage = code.Code, &text
+	if bad != nil {
+		result.ErrorCode, result.ErrorMessage = bad.code.Code, &bad.text
+	}
+	return result
+}
+
+func replaceConfigsResult(res kmsg.AlterConfigsRequestResource, bad *refusal) kmsg.AlterConfigsResponseResource {
+	result := kmsg.NewAlterConfigsResponseResource()
+	result.ResourceType, result.ResourceName = res.ResourceType, res.ResourceName
+	if bad != nil {
+		result.ErrorCode, result.ErrorMessage = bad.code.Code, &bad.text
 	}
 	return result
 }

@@ -145,7 +145,7 @@ func (ch *change) outcome() outcome {
 	default:
 		if len(next.isr) == 0 { // elected from the ELR
 			next.isr = []wire.NodeID{next.leader}
-			next.elr = without(next.elr, next.leader)
+			next.elr = minus(next.elr, next.isr)
 		}
 		next.lastKnown = nil
 		// With the leader alone back in the ISR, min.insync.replicas may be met, and
@@ -191,8 +191,10 @@ func (ch *change) elect(next outcome) (leader wire.NodeID, unclean bool) {
 		return ch.replicas[i], false
 	}
 	nobodyLeft := len(next.isr) == 0 && len(next.elr) == 0
-	if ch.elrOn && nobodyLeft && len(ch.p.LastKnownELR) == 1 && acceptable(ch.p.LastKnownELR[0]) {
-		return ch.p.LastKnownELR[0], true
+	if ch.elrOn && nobodyLeft && len(ch.p.LastKnownELR) == 1 {
+		if last := ch.p.LastKnownELR[0]; acceptable(last) && slices.Contains(ch.replicas, last) {
+			return last, true
+		}
 	}
 	if ch.election == allowUnclean {
 		if i := slices.IndexFunc(ch.replicas, acceptable); i >= 0 {
@@ -234,16 +236,6 @@ func difference(before, after []wire.NodeID) []wire.NodeID {
 		return nil
 	}
 	return append(make([]wire.NodeID, 0, len(after)), after...)
-}
-
-func without(ids []wire.NodeID, gone wire.NodeID) []wire.NodeID {
-	left := make([]wire.NodeID, 0, len(ids))
-	for _, id := range ids {
-		if id != gone {
-			left = append(left, id)
-		}
-	}
-	return left
 }
 
 func containsAll(ids, wanted []wire.NodeID) bool {

@@ -347,6 +347,24 @@ func (w *world) changeTopics(t *rapid.T) {
 	}
 }
 
+func (w *world) reassign(t *rapid.T) {
+	p := w.partition(t)
+	if p == nil {
+		return
+	}
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	topic := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+	part := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+	topic.Topic, part.Partition = p.Topic, p.Index
+	if rapid.IntRange(0, 3).Draw(t, "cancel") > 0 {
+		target := rapid.Permutation([]int32{1, 2, 3, 4}).Draw(t, "replicas")
+		part.Replicas = target[:rapid.IntRange(1, 3).Draw(t, "how many")]
+	}
+	topic.Partitions = append(topic.Partitions, part)
+	req.Topics = append(req.Topics, topic)
+	w.ask(req)
+}
+
 func (w *world) elect(t *rapid.T) {
 	req := kmsg.NewPtrElectLeadersRequest()
 	req.Version = 2

@@ -27,7 +27,7 @@ func (c *Controller) each(meant func(*metadata.Partition) bool, f func(*metadata
 func (c *Controller) removeFromISRs(id wire.NodeID) {
 	c.each(func(p *metadata.Partition) bool { return p.InISR(id) || p.Leader == id }, func(p *metadata.Partition) {
 		ch := c.changeOf(p)
-		ch.isr, ch.leaving = without(p.ISR, id), id
+		ch.isr, ch.leaving = minus(p.ISR, []wire.NodeID{id}), id
 		c.apply(ch)
 	})
 }
@@ -37,7 +37,7 @@ func (c *Controller) removeFromISRs(id wire.NodeID) {
 func (c *Controller) removeLostReplicas(id wire.NodeID) {
 	c.each(func(p *metadata.Partition) bool { return p.InISR(id) || p.InELR(id) || p.Leader == id }, func(p *metadata.Partition) {
 		ch := c.changeOf(p)
-		ch.isr, ch.lost = without(p.ISR, id), id
+		ch.isr, ch.lost = minus(p.ISR, []wire.NodeID{id}), id
 		c.apply(ch)
 	})
 }

@@ -34,6 +34,7 @@ import (
 //	unregister broker=1
 //	create topic=t [partitions=1] [factor=2] [replicas=(1,2)] [config=(a,b)] [validate]
 //	delete, grow, set, elect, producer-ids
+//	reassign topic=t-0 [to=(1,2)] [same-factor]     without "to", cancels
 //	isr topic=t-0 from=1 isr=(1,2) [epochs=(3,4)] [leader-epoch=] [partition-epoch=] [recovering]
 //	show                            brokers and partitions as decided
 func TestTranscripts(t *testing.T) {
@@ -175,6 +176,10 @@ func (s *story) do(t *testing.T, d *datadriven.TestData) string {
 		return s.request(req)
 	case "isr":
 		return s.request(s.isrRequest(d))
+	case "reassign":
+		return s.request(reassignment(d))
+	case "reassignments":
+		return s.request(kmsg.NewPtrListPartitionReassignmentsRequest())
 	case "show":
 		return s.show(s.c.Image())
 	}
@@ -264,23 +269,18 @@ func (s *story) pass(d *datadriven.TestData) string {
 }
 
 func (s *story) isrRequest(d *datadriven.TestData) *kmsg.AlterPartitionRequest {
-	name, _ := argument(d, "topic")
-	i := strings.LastIndexByte(name, '-')
-	index, err := strconv.Atoi(name[i+1:])
-	if err != nil {
-		d.Fatalf(s.t, "topic: %v", err)
-	}
+	name, index := partitionName(d)
 	req := kmsg.NewPtrAlterPartitionRequest()
 	req.Version = 3
 	req.BrokerID = int32(number(d, "from", -1))
 	req.BrokerEpoch = number(d, "epoch", s.epoch(req.BrokerID))
 	topic := kmsg.NewAlterPartitionRequestTopic()
 	part := kmsg.NewAlterPartitionRequestTopicPartition()
-	part.Partition = int32(index)
-	if t := s.c.Image().Topic(name[:i]); t != nil {
+	part.Partition = index
+	if t := s.c.Image().Topic(name); t != nil {
 		topic.TopicID = t.ID
 	}
-	if p := s.c.Image().Partition(name[:i], int32(index)); p != nil {
+	if p := s.c.Image().Partition(name, index); p != nil {
 		part.LeaderEpoch, part.PartitionEpoch = int32(p.LeaderEpoch), int32(p.Epoch)
 	}
 	part.LeaderEpoch = int32(number(d, "leader-epoch", int64(part.LeaderEpoch)))
@@ -297,6 +297,29 @@ func (s *story) isrRequest(d *datadriven.TestData) *kmsg.AlterPartitionRequest {
 		}
 		part.NewEpochISR = append(part.NewEpochISR, m)
 	}
+	topic.Partitions = append(topic.Partitions, part)
+	req.Topics = append(req.Topics, topic)
+	return req
+}
+
+// partitionName splits the argument topic=name-index.
+func partitionName(d *datadriven.TestData) (string, int32) {
+	name, _ := argument(d, "topic")
+	i := strings.LastIndexByte(name, '-')
+	index, err := strconv.Atoi(name[i+1:])
+	if err != nil {
+		panic(err)
+	}
+	return name[:i], int32(index)
+}
+
+func reassignment(d *datadriven.TestData) kmsg.Request {
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	req.Version, req.AllowReplicationFactorChange = 1, !d.HasArg("same-factor")
+	topic := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+	part := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+	topic.Topic, part.Partition = partitionName(d)
+	part.Replicas = ids(d, "to")
 	topic.Partitions = append(topic.Partitions, part)
 	req.Topics = append(req.Topics, topic)
 	return req
@@ -401,6 +424,9 @@ func ids(d *datadriven.TestData, key string) []int32 {
 		if a.Key == key {
 			list := []int32{}
 			for _, v := range a.Vals {
+				if v == "" { // "()"
+					continue
+				}
 				n, err := strconv.Atoi(v)
 				if err != nil {
 					panic(err)
@@ -492,6 +518,12 @@ func answer(resp kmsg.Response) []string {
 		}
 	case *kmsg.AllocateProducerIDsResponse:
 		say("%s, %d ids from %d", errorName(r.ErrorCode), r.ProducerIDLen, r.ProducerIDStart)
+	case *kmsg.ListPartitionReassignmentsResponse:
+		for _, t := range r.Topics {
+			for _, p := range t.Partitions {
+				say("%s-%d: replicas %v, adding %v, removing %v", t.Topic, p.Partition, p.Replicas, p.AddingReplicas, p.RemovingReplicas)
+			}
+		}
 	case *kmsg.AlterPartitionAssignmentsResponse:
 		for _, t := range r.Topics {
 			for _, p := range t.Partitions {
@@ -586,7 +618,7 @@ func (s *story) show(m *metadata.Image) string {
 			for _, l := range []struct {
 				name string
 				ids  []wire.NodeID
-			}{{"elr", p.ELR}, {"last known", p.LastKnownELR}, {"adding", p.Adding}, {"removing", p.Removing}} {
+			}{{"replicas", p.Replicas}, {"elr", p.ELR}, {"last known", p.LastKnownELR}, {"adding", p.Adding}, {"removing", p.Removing}} {
 				if len(l.ids) > 0 {
 					fmt.Fprintf(&b, ", %s %v", l.name, l.ids)
 				}
