@@ -289,7 +289,9 @@ func TestSmallestElementsAreCountedInFull(t *testing.T) {
 			into := kmsg.RequestForKey(r.Key)
 			into.SetVersion(r.Max)
 			took := allocated(func() { _ = into.ReadFrom(body) })
-			if took > uint64(w.memory)*5/4+4096 {
+			// Twice, because with the race detector the compiler makes a temporary
+			// copy of each array.
+			if took > uint64(w.memory)*9/4+4096 {
 				t.Errorf("%v.%s: estimated %d bytes, took %d", typ, typ.Field(i).Name, w.memory, took)
 			}
 			if x := float64(took) / float64(len(body)); x > worst {
@@ -328,8 +330,9 @@ func TestMemoryEstimateCoversWhatDecodingTakes(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		// Small allocations are rounded up, and the runtime adds noise.
-		if took > 2*uint64(w.memory)+4096 {
+		// Small allocations are rounded up, the race detector doubles them, and the
+		// runtime adds noise.
+		if took > 4*uint64(w.memory)+4096 {
 			t.Fatalf("%T: estimated %d bytes, took %d", req, w.memory, took)
 		}
 	})
