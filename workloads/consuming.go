@@ -30,6 +30,9 @@ func (w *appendRead) consumerConfig(i int) consumer.Config {
 // idlePolls without anything end a consumer once the producers are done.
 const idlePolls = 5
 
+// maxSeek is how many records a seek goes back at most.
+const maxSeek = 50
+
 // consume reads a random part of the partitions until the producers are done and
 // nothing more comes.
 func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
@@ -51,7 +54,8 @@ func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
 		} else if w.producing == 0 {
 			idle++
 		}
-		if rng.IntN(1000) < w.params["seek-per-mille"] {
+		// Not for ever: with enough seeks a consumer would never arrive at the end.
+		if w.producing > 0 && rng.IntN(1000) < w.params["seek-per-mille"] {
 			w.wander(t, rng, reader, admin, tps[rng.IntN(len(tps))])
 		}
 	}
@@ -86,7 +90,8 @@ func (w *appendRead) wander(t *env.Task, rng *rand.Rand, r *reader, admin *clien
 		return
 	}
 	// Without an epoch: nobody remembers those of old positions.
-	to := consumer.Position{Offset: wire.Offset(rng.Int64N(int64(p.Offset))), Epoch: wire.NoLeaderEpoch}
+	back := 1 + wire.Offset(rng.Int64N(min(int64(p.Offset), maxSeek)))
+	to := consumer.Position{Offset: p.Offset - back, Epoch: wire.NoLeaderEpoch}
 	r.moved(tp, to.Offset, "seek")
 	r.consumer.Seek(tp, to)
 }
