@@ -68,6 +68,90 @@ func (m *machine) crash(power bool) {
 	m.boot()
 }
 
+// failOperation has the nth disk operation from now fail. The result tells, later, whether
+// there were so many.
+func (m *machine) failOperation(n int) *bool {
+	struck := new(bool)
+	m.e.Disk = &failingDisk{Disk: m.e.Disk, dev: m.dev, left: n, struck: struck}
+	return struck
+}
+
+// failingDisk counts operations and orders the device to fail one.
+type failingDisk struct {
+	env.Disk
+	dev    *disk.Device
+	left   int
+	struck *bool
+}
+
+func (d *failingDisk) count(op disk.Op, path string) {
+	if d.left--; d.left == -1 {
+		*d.struck = true
+		d.dev.FailNext(op, path, 1)
+	}
+}
+
+func (d *failingDisk) Open(path string, mode env.OpenMode, done func(env.File, error)) {
+	d.count(disk.OpOpen, path)
+	d.Disk.Open(path, mode, func(f env.File, err error) {
+		if err == nil {
+			f = &failingFile{File: f, d: d, path: path}
+		}
+		done(f, err)
+	})
+}
+
+func (d *failingDisk) Mkdir(path string, done func(error)) {
+	d.count(disk.OpMkdir, path)
+	d.Disk.Mkdir(path, done)
+}
+
+func (d *failingDisk) Rename(from, to string, done func(error)) {
+	d.count(disk.OpRename, from)
+	d.Disk.Rename(from, to, done)
+}
+
+func (d *failingDisk) Remove(path string, done func(error)) {
+	d.count(disk.OpRemove, path)
+	d.Disk.Remove(path, done)
+}
+
+func (d *failingDisk) List(dir string, done func([]env.DirEntry, error)) {
+	d.count(disk.OpList, dir)
+	d.Disk.List(dir, done)
+}
+
+func (d *failingDisk) SyncDir(dir string, done func(error)) {
+	d.count(disk.OpSyncDir, dir)
+	d.Disk.SyncDir(dir, done)
+}
+
+type failingFile struct {
+	env.File
+	d    *failingDisk
+	path string
+}
+
+func (f *failingFile) ReadAt(buf []byte, off int64, done func(int, error)) {
+	f.d.count(disk.OpRead, f.path)
+	f.File.ReadAt(buf, off, done)
+}
+
+func (f *failingFile) WriteAt(bufs [][]byte, off int64, done func(error)) {
+	f.d.count(disk.OpWrite, f.path)
+	f.File.WriteAt(bufs, off, done)
+}
+
+func (f *failingFile) Sync(done func(error)) {
+	f.d.count(disk.OpSync, f.path)
+	f.File.Sync(done)
+}
+
+func (f *failingFile) Truncate(size int64, done func(error)) {
+	f.d.count(disk.OpTruncate, f.path)
+	f.File.Truncate(size, done)
+}
+
 // run runs a program as a task of the process. It reports false if the process was to be
 // stopped before the program ended.
 func (m *machine) run(program func(t *env.Task)) bool {

@@ -325,7 +325,8 @@ func (d *driver) step(task *env.Task) {
 		d.settle(task)
 		d.restartLog(task)
 	case p < 88:
-		d.deleteRecords(task)
+		start := l.LogStartOffset()
+		d.deleteRecordsBelow(start + wire.Offset(r.Int64N(int64(l.LogEndOffset()-start)+1)))
 	case p < 91:
 		d.retain(task)
 	default:
@@ -394,9 +395,12 @@ func (d *driver) submit(bs []modelBatch, sync bool, start func(done func(storage
 }
 
 func (d *driver) truncate(task *env.Task) {
+	start := d.log.LogStartOffset()
+	d.truncateAt(task, start+wire.Offset(d.r.Int64N(int64(d.log.NextOffset()-start)+1)))
+}
+
+func (d *driver) truncateAt(task *env.Task, to wire.Offset) {
 	m, l := d.model, d.log
-	start := l.LogStartOffset()
-	to := start + wire.Offset(d.r.Int64N(int64(l.NextOffset()-start)+1))
 	m.truncating, m.truncateTo = true, to
 	c := model{batches: slices.Clone(m.batches)}
 	m.lowStart = min(m.lowStart, c.cut(to))
@@ -416,8 +420,11 @@ func (d *driver) truncate(task *env.Task) {
 }
 
 func (d *driver) restartLog(task *env.Task) {
+	d.restartLogAt(task, wire.Offset(d.r.Int64N(int64(d.log.NextOffset())+20)))
+}
+
+func (d *driver) restartLogAt(task *env.Task, at wire.Offset) {
 	m, l := d.model, d.log
-	at := wire.Offset(d.r.Int64N(int64(l.NextOffset()) + 20))
 	m.startOver, m.startOverAt = true, at
 	// Cut short, it may bring back records that DeleteRecords had hidden.
 	m.lowStart, m.highStart = min(m.lowStart, at), max(m.highStart, at)
@@ -431,10 +438,8 @@ func (d *driver) restartLog(task *env.Task) {
 	}
 }
 
-func (d *driver) deleteRecords(task *env.Task) {
+func (d *driver) deleteRecordsBelow(to wire.Offset) {
 	m, l := d.model, d.log
-	start := l.LogStartOffset()
-	to := start + wire.Offset(d.r.Int64N(int64(l.LogEndOffset()-start)+1))
 	m.highStart = max(m.highStart, to)
 	d.trace("delete records below %d", to)
 	d.pending++
@@ -469,6 +474,11 @@ func (d *driver) retain(task *env.Task) {
 	} else if l.Err() == nil {
 		d.failf("ApplyRetention: %w", err)
 	}
+}
+
+// newDriver is a driver on a new machine, with a small configuration.
+func newDriver(t testing.TB, seed uint64) *driver {
+	return &driver{t: t, m: newMachine(t, seed), r: rand.New(rand.NewPCG(seed, 7)), model: &model{lastTimestamp: 100}, cfg: smallConfig()}
 }
 
 // life runs a machine through crashes.
