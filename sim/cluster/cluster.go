@@ -55,6 +55,9 @@ type Cluster struct {
 	cfg     Config
 	// Failed is told when a node gave up by itself.
 	Failed func(n *Node, err error)
+	// Dying is told of every process that ends otherwise than by a shutdown in good
+	// order, just before it does; powerLoss says that its page cache goes too.
+	Dying func(n *Node, powerLoss bool)
 }
 
 // Node is a machine that runs a broker.
@@ -166,7 +169,8 @@ func (n *Node) gaveUp(err error) {
 		n.c.Failed(n, err)
 	}
 	n.c.K.After(0, n.Node(), n.c.K.Kind("host-exit"), func() {
-		if n.Life() == life {
+		if n.Life() == life && n.Running() {
+			n.dying(false)
 			n.down(n.CrashProcess)
 		}
 	})
@@ -177,6 +181,12 @@ func (n *Node) gaveUp(err error) {
 	})
 }
 
+func (n *Node) dying(powerLoss bool) {
+	if n.c.Dying != nil {
+		n.c.Dying(n, powerLoss)
+	}
+}
+
 func (n *Node) down(how func()) {
 	n.Broker = nil
 	how()
@@ -185,12 +195,16 @@ func (n *Node) down(how func()) {
 // Crash kills the process; the machine stays up.
 func (n *Node) Crash() {
 	n.wanted = false
+	if n.Running() {
+		n.dying(false)
+	}
 	n.down(n.CrashProcess)
 }
 
 // CutPower switches the machine off.
 func (n *Node) CutPower() {
 	n.wanted = false
+	n.dying(true)
 	n.down(n.PowerLoss)
 }
 
@@ -204,7 +218,10 @@ func (n *Node) Stop(done func(error)) {
 	n.Do(func() {
 		b.Shutdown(func(err error) {
 			n.c.K.After(0, n.Node(), n.c.K.Kind("host-exit"), func() {
-				if n.Life() == life {
+				if n.Life() == life && n.Running() {
+					if err != nil {
+						n.dying(false)
+					}
 					n.down(n.CrashProcess)
 				}
 				if done != nil {
@@ -227,3 +244,6 @@ func (c *Cluster) Names() []string {
 	slices.Sort(names)
 	return names
 }
+
+// MinISR is min.insync.replicas of topics that do not set it.
+func (n *Node) MinISR() int { return n.config.TopicDefaults.MinInSyncReplicas }

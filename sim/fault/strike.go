@@ -19,8 +19,6 @@ type Striker struct {
 	kind sim.Kind
 	// Happened counts by kind.
 	Happened map[Kind]int
-	// PowerLost is told of every machine that loses power, just before it does.
-	PowerLost func(n *cluster.Node)
 
 	over bool
 	cuts map[[2]string]int // how many faults hold a link cut
@@ -125,9 +123,6 @@ func (s *Striker) strikeNode(e Event) {
 	case ProcessCrash:
 		n.Crash()
 	case PowerLoss:
-		if s.PowerLost != nil {
-			s.PowerLost(n)
-		}
 		n.CutPower()
 	case Restart:
 		// A broker that hangs in its shutdown is killed, as an init system does.

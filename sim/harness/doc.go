@@ -1,0 +1,24 @@
+// Package harness runs plans: it builds the simulated cluster, lets a workload and the
+// faults loose on it, heals, reads everything back and judges. It is also the entry for
+// other people's tests, see [Test].
+//
+// A run goes through phases, each bounded in simulated time:
+//
+//	boot      every node starts; all brokers must be unfenced
+//	setup     the workload creates its topics
+//	faults    users work while the plan's faults strike
+//	heal      everything is repaired; users finish; the cluster must become whole
+//	final     a fresh consumer reads every partition
+//	verdict   the checkers judge the history, and what they saw on the way
+//
+// A phase that does not end in time is a liveness violation.
+//
+// # Imports
+//
+// Everything below sim, workloads and checker. Start at run.go.
+//
+// # Rejected
+//
+// Stopping at the first violation of an invariant: what follows often tells more, and
+// the trace has the moment.
+package harness

@@ -1,0 +1,302 @@
+package harness
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/checker/history"
+	"odradek/checker/linear"
+	"odradek/sim"
+	"odradek/sim/cluster"
+	"odradek/sim/fault"
+	"odradek/workloads"
+)
+
+// Limits of the phases, in simulated time. They are generous: a healthy cluster needs a
+// fraction of each.
+const (
+	bootWithin   = 30 * time.Second
+	setupWithin  = 60 * time.Second
+	finishWithin = 90 * time.Second
+	wholeWithin  = 60 * time.Second
+	finalWithin  = 120 * time.Second
+)
+
+// Options are about watching a run; they change nothing in it.
+type Options struct {
+	// History and Trace get JSON lines as they come, nil for none.
+	History, Trace io.Writer
+	// Progress is called now and then.
+	Progress func(Progress)
+	// Workload replaces the plan's workload by the caller's own.
+	Workload workloads.Workload
+	// Wall tells the time of day in nanoseconds, for Result.WallNS; nil leaves that 0.
+	Wall func() int64
+	// Guarantees adjusts what the run is judged by.
+	Guarantees func(*history.Guarantees)
+}
+
+// Run carries out a plan and judges it. An error means that the plan makes no sense;
+// whatever happens in the run is in the result.
+func Run(p *fault.Plan, o Options) (*Result, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	r := &run{plan: p, opts: o, k: sim.New(p.Seed), excuses: newExcuses()}
+	r.excuses.k = r.k
+	w := o.Workload
+	if w == nil {
+		var err error
+		w, err = workloads.New(workloads.Config{Name: p.Workload.Name, Params: p.Workload.Params, Topic: p.Workload.Topic})
+		if err != nil {
+			return nil, err
+		}
+	}
+	began := r.wall()
+	r.k.SetRecorder(r.recorder(o.Trace))
+	r.history = history.NewRecorder(o.History)
+	if err := r.build(); err != nil {
+		return nil, err
+	}
+	r.phases(w)
+	res := r.judge()
+	res.WallNS = r.wall() - began
+	return res, nil
+}
+
+// run is one run under way.
+type run struct {
+	plan    *fault.Plan
+	opts    Options
+	k       *sim.Kernel
+	cluster *cluster.Cluster
+	striker *fault.Striker
+	history *history.Recorder
+	excuses *excuses
+
+	site     *cluster.Host // of the users
+	stopping bool
+	users    int // not done
+	found    []Anomaly
+}
+
+func (r *run) wall() int64 {
+	if r.opts.Wall == nil {
+		return 0
+	}
+	return r.opts.Wall()
+}
+
+func (r *run) violation(name, where, format string, args ...any) {
+	r.found = append(r.found, Anomaly{Name: name, Where: where, Sentence: fmt.Sprintf(format, args...), AtNS: int64(r.k.Now())})
+}
+
+func (r *run) build() error {
+	pc := &r.plan.Cluster
+	c := cluster.DefaultConfig()
+	c.Nodes, c.Voters = pc.Nodes, pc.Voters
+	c.Properties = maps.Clone(pc.Config)
+	if pc.Latency > 0 {
+		c.Net.Latency = time.Duration(pc.Latency)
+	}
+	c.Net.Jitter = time.Duration(pc.Jitter)
+	if pc.SyncLatency > 0 {
+		c.Disk.SyncLatency = time.Duration(pc.SyncLatency)
+	}
+	var err error
+	if r.cluster, err = cluster.New(r.k, c); err != nil {
+		return err
+	}
+	if r.striker, err = fault.NewStriker(r.cluster, r.plan.Armed); err != nil {
+		return err
+	}
+	r.cluster.Dying = r.excuses.dying
+	r.excuses.c = r.cluster
+	r.cluster.Failed = r.nodeFailed
+	return nil
+}
+
+// nodeFailed judges a node that gave up: an injected I/O error is a reason, anything
+// else is not.
+func (r *run) nodeFailed(n *cluster.Node, err error) {
+	if !injected(err) {
+		r.violation("node-failed", n.Name(), "the node gave up: %v", err)
+	}
+}
+
+// phases runs everything up to the verdict.
+func (r *run) phases(w workloads.Workload) {
+	r.cluster.Start()
+	if !r.until(PhaseBoot, bootWithin, r.allUnfenced) {
+		r.violation("no-start", "cluster", "not all brokers were up %v after the start", bootWithin)
+		return
+	}
+	r.site = r.cluster.NewClient("users")
+	var setupErr error
+	if !r.task(PhaseSetup, "setup", r.site, setupWithin, func(t *env.Task, s *workloads.Site) { setupErr = w.Setup(t, s) }) {
+		r.violation("no-setup", "cluster", "the workload's setup did not end within %v", setupWithin)
+		return
+	}
+	if setupErr != nil {
+		r.violation("no-setup", "cluster", "the workload's setup failed on a healthy cluster: %v", setupErr)
+		return
+	}
+	r.startUsers(w)
+	r.striker.Schedule(r.plan.Events)
+	end := r.k.Now().Add(time.Duration(r.plan.Faults))
+	r.until(PhaseFaults, time.Duration(r.plan.Faults), func() bool { return false })
+	r.k.RunUntil(end)
+	r.striker.HealAll()
+	r.stopping = true
+	if !r.until(PhaseHeal, finishWithin, func() bool { return r.users == 0 }) {
+		r.violation("users-stuck", "cluster", "%d users were not done %v after everything healed", r.users, finishWithin)
+	}
+	if why := "the run never looked"; !r.until(PhaseHeal, wholeWithin, func() bool { why = r.notWhole(); return why == "" }) {
+		r.violation("not-whole", "cluster", "%v after everything healed: %s", wholeWithin, why)
+	}
+	var finalErr error
+	reader := r.cluster.NewClient("reader")
+	if !r.task(PhaseFinal, "final", reader, finalWithin, func(t *env.Task, s *workloads.Site) { finalErr = w.Final(t, s) }) {
+		r.violation("no-final-read", "cluster", "the final read did not end within %v", finalWithin)
+	} else if finalErr != nil {
+		r.violation("no-final-read", "cluster", "%v", finalErr)
+	}
+}
+
+// until runs the kernel until a condition holds, for at most so long; it is asked every
+// so often, because asking costs.
+func (r *run) until(p Phase, within time.Duration, done func() bool) bool {
+	const step = 20 * time.Millisecond
+	deadline := r.k.Now().Add(within)
+	for r.k.Now() < deadline {
+		r.k.RunFor(min(step, time.Duration(deadline-r.k.Now())))
+		if r.opts.Progress != nil {
+			r.opts.Progress(Progress{Phase: p, Now: r.k.Now(), Events: r.k.Steps(), Ops: len(r.history.Events()) / 2})
+		}
+		if done() {
+			return true
+		}
+	}
+	return false
+}
+
+// task runs a task on a host; it reports whether it ended in time.
+func (r *run) task(p Phase, name string, h *cluster.Host, within time.Duration, fn func(*env.Task, *workloads.Site)) bool {
+	ended := false
+	r.on(h, func(s *workloads.Site) {
+		s.Env.Tasks.Go(func(t *env.Task) {
+			fn(t, s)
+			ended = true
+		})
+	})
+	return r.until(p, within, func() bool { return ended })
+}
+
+// on runs fn as an event of a client host.
+func (r *run) on(h *cluster.Host, fn func(*workloads.Site)) {
+	h.Start(func(e env.Env) {
+		fn(&workloads.Site{Env: &e, Bootstrap: r.cluster.Addrs(), Recorder: r.history, Stopping: func() bool { return r.stopping }})
+	})
+}
+
+func (r *run) startUsers(w workloads.Workload) {
+	r.site.CrashProcess() // the setup's process
+	users := w.Users()
+	r.users = len(users)
+	r.on(r.site, func(s *workloads.Site) {
+		for _, u := range users {
+			s.Env.Tasks.Go(func(t *env.Task) {
+				u.Run(t, s)
+				r.users--
+			})
+		}
+	})
+}
+
+// judge asks the checkers.
+func (r *run) judge() *Result {
+	res := &Result{
+		Seed: r.plan.Seed, Plan: r.plan, Hash: fmt.Sprintf("%016x", r.k.Hash()), Events: r.k.Steps(), SimNS: int64(r.k.Now()),
+		Faults: r.striker.Happened, Allowed: make(map[string]int), Reached: make(map[string]uint64), Checked: make(map[string]int),
+		History: r.history.Events(), Anomalies: []Anomaly{},
+	}
+	for _, kc := range r.k.Counts() {
+		if !lowLevel(kc.Kind) {
+			res.Reached[kc.Kind] = kc.Count
+		}
+	}
+	res.Anomalies = append(res.Anomalies, r.found...)
+	g := history.Guarantees{Excuses: r.excuses.list}
+	if r.opts.Guarantees != nil {
+		r.opts.Guarantees(&g)
+	}
+	report, err := history.Check(r.history.Events(), g)
+	if err != nil {
+		panic(fmt.Sprintf("harness: recorded a malformed history: %v", err))
+	}
+	for _, a := range report.Anomalies {
+		if a.Verdict == history.Allowed {
+			res.Allowed[string(a.Name)]++
+			continue
+		}
+		res.Anomalies = append(res.Anomalies, Anomaly{
+			Name: string(a.Name), Where: a.Partition.String(), Sentence: a.Sentence, Because: a.Because, Ops: a.Seqs,
+		})
+	}
+	res.Ops = Ops{Total: operations(r.history.Events()), Acknowledged: report.Acknowledged, Failed: report.Failed, Unknown: report.Unknown, Read: report.Read}
+	res.Checked["acknowledgements"] = report.Acknowledged
+	res.Checked["reads"] = report.Read
+	res.Checked["final records"] = report.Final
+	r.linearize(res)
+	res.Verdict = OK
+	if len(res.Anomalies) > 0 {
+		res.Verdict = Violation
+	}
+	return res
+}
+
+// linearize judges each partition's appends as operations on a register.
+func (r *run) linearize(res *Result) {
+	if len(res.Anomalies) > 0 || len(r.excuses.list) > 0 {
+		// A log that lost records, legally or not, is no linearizable one; the
+		// anomalies tell it better.
+		return
+	}
+	for _, tp := range partitions(r.history.Events()) {
+		ops, v := linear.Resolve(r.history.Events(), tp)
+		if v.OK {
+			res.Checked["linearized operations"] += len(ops)
+			v = linear.Check(ops, 0, linear.Window)
+		}
+		if !v.OK {
+			res.Anomalies = append(res.Anomalies, Anomaly{Name: "not-linearizable", Where: tp.String(), Sentence: v.Reason})
+		}
+	}
+}
+
+// partitions lists the partitions that were read at the end, sorted.
+func partitions(events []history.Event) []wire.TopicPartition {
+	var tps []wire.TopicPartition
+	for i := range events {
+		if e := &events[i]; e.Func == history.Final && e.Phase == history.Return {
+			tps = append(tps, e.TP())
+		}
+	}
+	slices.SortFunc(tps, wire.TopicPartition.Compare)
+	return slices.Compact(tps)
+}
+
+func operations(events []history.Event) int {
+	n := 0
+	for i := range events {
+		if e := &events[i]; e.Phase == history.Invoke && e.Func != history.Request {
+			n++
+		}
+	}
+	return n
+}
