@@ -146,7 +146,7 @@ func (w *appendRead) Setup(t *env.Task, s *Site) error {
 }
 
 func awaitLeaders(t *env.Task, s *Site, admin *client.Admin, topic string, partitions int) error {
-	for until := s.now() + int64(setupTimeout); s.now() < until; s.sleep(t, 50*time.Millisecond) {
+	for until := s.Env.Clock.Now().Add(setupTimeout); s.Env.Clock.Now() < until; s.sleep(t, 50*time.Millisecond) {
 		info, err := admin.DescribeTopic(t, topic)
 		if err != nil {
 			// A broker that has not heard of the topic yet.

@@ -63,7 +63,7 @@ func readAll(t *env.Task, s *Site, c *client.Client, tp wire.TopicPartition, sta
 	con.Seek(tp, consumer.Position{Offset: start, Epoch: wire.NoLeaderEpoch})
 	var out []history.Record
 	at := start
-	for last := s.now(); at < end; {
+	for last := s.Env.Clock.Now(); at < end; {
 		records, events := con.Poll(t, time.Second)
 		if len(events) > 0 {
 			return nil, fmt.Errorf("the consumer was %v at %d: %v", events[0].Kind, events[0].From.Offset, events[0].Err)
@@ -75,9 +75,9 @@ func readAll(t *env.Task, s *Site, c *client.Client, tp wire.TopicPartition, sta
 		}
 		// The position also passes offsets without records.
 		if p, ok := con.Position(tp); ok && p.Offset > at {
-			at, last = p.Offset, s.now()
+			at, last = p.Offset, s.Env.Clock.Now()
 		}
-		if s.now()-last > int64(finalTimeout) {
+		if s.Env.Clock.Now().Sub(last) > finalTimeout {
 			return nil, fmt.Errorf("stuck at offset %d of %d", at, end)
 		}
 	}

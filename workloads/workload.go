@@ -24,6 +24,9 @@ type Site struct {
 	// Bootstrap are the cluster's addresses.
 	Bootstrap []string
 	Recorder  Recorder
+	// Time is the clock of the run, in ns, by which the history is stamped: hosts have
+	// clocks of their own, which cannot be compared. Nil takes the host's.
+	Time func() int64
 	// Stopping tells the users to come to an end. Nil means never.
 	Stopping func() bool
 }
@@ -32,7 +35,13 @@ func (s *Site) stopping() bool { return s.Stopping != nil && s.Stopping() }
 
 func (s *Site) sleep(t *env.Task, d time.Duration) { t.Sleep(s.Env.Clock, d) }
 
-func (s *Site) now() int64 { return int64(s.Env.Clock.Now()) }
+// now is the time for the history.
+func (s *Site) now() int64 {
+	if s.Time != nil {
+		return s.Time()
+	}
+	return int64(s.Env.Clock.Now())
+}
 
 // client makes the client of a process, with time-outs short enough to notice within
 // a run that something is gone.
