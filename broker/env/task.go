@@ -24,7 +24,7 @@ func (ts *Tasks) Len() int { return len(ts.live) }
 // implementation of the seam calls it when the node crashes or has stopped.
 func (ts *Tasks) Kill() {
 	ts.dead = true
-	for t := range ts.live { // order is of no consequence: nothing observable runs
+	for t := range ts.live { //odradek:unordered nothing observable runs
 		t.stop()
 	}
 	clear(ts.live)
