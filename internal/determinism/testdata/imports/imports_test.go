@@ -1,0 +1,5 @@
+package imports
+
+import "sync"
+
+var _ sync.Mutex // tests are not bound
