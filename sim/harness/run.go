@@ -200,8 +200,25 @@ func (r *run) task(p Phase, name string, h *cluster.Host, within time.Duration, 
 // on runs fn as an event of a client host.
 func (r *run) on(h *cluster.Host, fn func(*workloads.Site)) {
 	h.Start(func(e env.Env) {
-		fn(&workloads.Site{Env: &e, Bootstrap: r.cluster.Addrs(), Recorder: r.history, Stopping: func() bool { return r.stopping }})
+		fn(&workloads.Site{Env: &e, Bootstrap: r.cluster.Addrs(), Recorder: timed{r.history, r.k}, Stopping: func() bool { return r.stopping }})
 	})
+}
+
+// timed records with the simulation's time: clocks of hosts have origins of their own,
+// and the reader's is another one than the users'.
+type timed struct {
+	*history.Recorder
+	k *sim.Kernel
+}
+
+func (t timed) Invoke(e history.Event) int64 {
+	e.Time = int64(t.k.Now())
+	return t.Recorder.Invoke(e)
+}
+
+func (t timed) Return(op int64, e history.Event) {
+	e.Time = int64(t.k.Now())
+	t.Recorder.Return(op, e)
 }
 
 func (r *run) startUsers(w workloads.Workload) {

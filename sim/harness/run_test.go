@@ -1,8 +1,10 @@
 package harness
 
 import (
+	"bytes"
 	"flag"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +39,34 @@ func TestSeeds(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+var story = flag.String("odradek.story", "", "print the notes that contain this")
+
+// TestStory prints what happened to one partition, for people who look for a bug.
+func TestStory(t *testing.T) {
+	if *story == "" {
+		t.Skip("needs -odradek.story")
+	}
+	var out bytes.Buffer
+	res, err := Run(fault.Draw(*firstSeed, defaultProfile()), Options{Trace: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Split(*story, ",")
+	for line := range strings.Lines(out.String()) {
+		if !strings.Contains(line, `"level"`) {
+			continue
+		}
+		for _, w := range words {
+			if strings.Contains(line, w) {
+				t.Log(line)
+				break
+			}
+		}
+	}
+	for _, a := range res.Anomalies {
+		t.Log(a)
 	}
 }
