@@ -222,7 +222,7 @@ func (c *Controller) Tick(at Moment) Output {
 	}
 	if c.cfg.UncleanInterval > 0 && at.Now >= c.nextUnclean {
 		c.nextUnclean = at.Now + int64(c.cfg.UncleanInterval)
-		c.electUncleanLeaders()
+		c.electForLeaderless()
 	}
 	if c.cfg.MaxIdle > 0 && len(c.batch) == 0 && at.Now-c.lastWrite >= int64(c.cfg.MaxIdle) {
 		c.write(&metadata.NoOpRecord{})

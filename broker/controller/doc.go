@@ -35,6 +35,8 @@
 //
 // Log directories are recorded but a replica's directory is not checked when it is
 // elected (KIP-858's fail-over between disks); no authorizer, quotas or policies.
+// Raising min.insync.replicas also raises partition epochs, and an ELR is cleared as
+// soon as an election from it meets the minimum (see sweep.go and leadership.go).
 //
 // # Rejected
 //

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -61,6 +62,10 @@ type configWish struct {
 	ops      []config.Op
 }
 
+func (w configWish) touchesMinISR() bool {
+	return slices.ContainsFunc(w.ops, func(op config.Op) bool { return op.Name == "min.insync.replicas" })
+}
+
 // alterConfigs decides wishes, and returns for each why it was refused, or nil.
 func (c *Controller) alterConfigs(asked []configWish, validateOnly bool) []*refusal {
 	seen := make(map[metadata.Resource]int, len(asked))
@@ -69,6 +74,10 @@ func (c *Controller) alterConfigs(asked []configWish, validateOnly bool) []*refu
 	}
 	results := make([]*refusal, len(asked))
 	touched := make(map[string]bool)
+	var minima []int64
+	if slices.ContainsFunc(asked, configWish.touchesMinISR) {
+		minima = c.minISRs()
+	}
 	for i, w := range asked {
 		if seen[w.resource] > 1 {
 			results[i] = refusef(kerr.InvalidRequest, "Each resource must appear at most once.")
@@ -86,10 +95,10 @@ func (c *Controller) alterConfigs(asked []configWish, validateOnly bool) []*refu
 	}
 	// What leadership depends on takes effect in the same batch.
 	if touched["min.insync.replicas"] {
-		c.clearEligible()
+		c.followMinISR(minima)
 	}
 	if touched["unclean.leader.election.enable"] {
-		c.electUncleanLeaders()
+		c.electForLeaderless()
 	}
 	return results
 }

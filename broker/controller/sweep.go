@@ -43,7 +43,7 @@ func (c *Controller) removeLostReplicas(id wire.NodeID) {
 }
 
 // electForLeaderless gives partitions without a leader one if they can have it
-// now.
+// now: from ISR or ELR, or from anywhere if their topic allows unclean elections.
 func (c *Controller) electForLeaderless() {
 	c.each(leaderless, func(p *metadata.Partition) { c.apply(c.changeOf(p)) })
 }
@@ -60,14 +60,34 @@ func (c *Controller) electPreferredLeaders() {
 	})
 }
 
-// electUncleanLeaders gives leaderless partitions of topics that allow it a leader
-// outside ISR and ELR. It differs from electForLeaderless in nothing: changeOf
-// reads the topic's config. It exists for the time when that config changed.
-func (c *Controller) electUncleanLeaders() { c.electForLeaderless() }
+// minISRs are the min.insync.replicas of all topics, in their order.
+func (c *Controller) minISRs() []int64 {
+	minima := make([]int64, len(c.pending.Topics()))
+	for i, t := range c.pending.Topics() {
+		minima[i] = c.topicLayers(t.Name).TopicInt("min.insync.replicas")
+	}
+	return minima
+}
 
-// clearEligible drops ELRs that a lower min.insync.replicas makes unnecessary.
-func (c *Controller) clearEligible() {
-	c.each(func(p *metadata.Partition) bool { return len(p.ELR) > 0 }, func(p *metadata.Partition) { c.apply(c.changeOf(p)) })
+// followMinISR follows a change of min.insync.replicas; before are the minima
+// before it.
+//
+// Where the minimum fell below the size of the ISR, the ELR is cleared. Where it
+// rose, the partition epoch does too, with nothing else: a leader that has not
+// replayed the new minimum still commits with fewer replicas, and must not be able
+// to make the one it drops from the ISR eligible. Its AlterPartition fails until
+// it has replayed this change, and with it the minimum.
+func (c *Controller) followMinISR(before []int64) {
+	for i, t := range c.pending.Topics() {
+		rose := c.topicLayers(t.Name).TopicInt("min.insync.replicas") > before[i]
+		for _, p := range t.Partitions {
+			switch {
+			case len(p.ELR) > 0 && c.apply(c.changeOf(p)):
+			case rose:
+				c.write(metadata.NewPartitionChange(p.TopicID, p.Index))
+			}
+		}
+	}
 }
 
 // leads reports whether a broker leads any partition.

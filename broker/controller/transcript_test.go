@@ -586,6 +586,9 @@ func (s *story) record(r metadata.Record) string {
 		if r.LeaderRecoveryState != metadata.NoRecoveryChange {
 			parts = append(parts, r.LeaderRecoveryState.String())
 		}
+		if r.Empty() {
+			parts = append(parts, "new partition epoch")
+		}
 		return fmt.Sprintf("%s-%d: %s", topic(r.TopicID), r.PartitionID, strings.Join(parts, ", "))
 	case *metadata.ConfigRecord:
 		if r.Value == nil {
