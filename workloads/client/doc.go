@@ -11,6 +11,8 @@
 //	consumer   positions -> Fetch requests -> records and events
 //	attempt    what they share: requests, error classes, outcomes, back-off
 //
+// and clienttest is the scripted cluster that tests run against.
+//
 // This package is the shell that owns [env.Env]: connections, version
 // negotiation, time-outs, timers, and the blocking style for scripts:
 //
@@ -30,6 +32,10 @@
 //
 // Imports broker/env, broker/wire, kmsg and its own sub-packages. Start at
 // client.go, then link.go (one connection) and network.go (all of them).
+//
+// Not there yet: idempotence and transactions, consumer groups, fetch sessions,
+// reading from followers, quotas (throttle times are ignored), and forgetting topics
+// that a producer no longer writes to.
 //
 // Rejected: driving franz-go in the simulation. Its goroutines and timers hand
 // the order of events to the Go scheduler; it joins as a real client in real

@@ -17,9 +17,10 @@
 //	fetching    -> validating   metadata show a newer leader epoch
 //	fetching    -> resetting    OFFSET_OUT_OF_RANGE with a reset policy
 //	fetching    -> stopped      OFFSET_OUT_OF_RANGE without one, corrupt data, a fatal error
-//	validating  -> fetching     the log agrees; or truncated, and the policy allows to go on there
+//	validating  -> fetching     the log agrees; or truncated, and the policy allows to go on there;
+//	                            or the broker is too old to be asked
 //	validating  -> resetting    truncated with no known point of divergence
-//	validating  -> stopped      truncated, without a reset policy
+//	validating  -> stopped      truncated, without a reset policy; or a fatal error
 //	any         -> resetting | validating | fetching              seek
 //
 // A truncation that was detected is always an [Event]; whether the consumer goes
