@@ -317,8 +317,11 @@ func (l *Log) written(err error) {
 		}
 		l.tail.push(c)
 	}
-	// The disk gets its next work before the callbacks make more of it.
-	l.pump()
+	// The disk gets its next work before the callbacks make more of it; a truncation has
+	// to wait until they have told of what it takes away.
+	if len(l.ops) > 0 && l.ops[0].chunk != nil {
+		l.pump()
+	}
 	l.syncIfDemanded()
 	l.armFlushTimer()
 	for i, c := range flight {
@@ -329,6 +332,7 @@ func (l *Log) written(err error) {
 	}
 	l.landed = flight
 	l.advanced()
+	l.pump()
 }
 
 func (l *Log) advanced() {

@@ -84,16 +84,10 @@ func (l *Log) NextOffset() wire.Offset { return l.plan.next }
 // FlushedOffset is the offset below which everything survives power loss.
 func (l *Log) FlushedOffset() wire.Offset { return l.flushed }
 
-// RecoveryPoint is the offset that may be checkpointed as durable in every respect
-// (records, indexes, leader epochs): at most FlushedOffset.
+// RecoveryPoint is the offset that may be checkpointed: below it, records and leader
+// epochs are durable. It is at most FlushedOffset.
 func (l *Log) RecoveryPoint() wire.Offset {
-	p := min(l.flushed, l.recoveryCap, l.epochs.cleanBelow())
-	for _, s := range l.segments[:len(l.segments)-1] {
-		if !s.indexDurable {
-			return min(p, s.base)
-		}
-	}
-	return p
+	return min(l.flushed, l.recoveryCap, l.epochs.cleanBelow())
 }
 
 // Size is the number of bytes in all segments' record files.

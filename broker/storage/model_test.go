@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"odradek/broker/env"
 	"odradek/broker/storage"
@@ -97,6 +98,8 @@ func (m *model) reopened(task *env.Task, l *storage.Log, power bool) error {
 		if m.cut(end); m.end() != end && start != end && len(m.batches) > 0 {
 			return fmt.Errorf("the log ends at %d, within a batch", end)
 		}
+		// A crash may come before the rest of this.
+		m.acked, m.durable = min(m.acked, end), min(m.durable, end)
 	}
 	got, err := readAll(task, l)
 	if err != nil {
@@ -319,10 +322,10 @@ func (d *driver) step(task *env.Task) {
 		d.trace("checkpoint")
 		d.store.Checkpoint(func(err error) { d.pending--; d.trace("checkpoint done: %v", err) })
 	case p < 84:
-		d.settle(task)
+		d.disturb(task)
 		d.truncate(task)
 	case p < 85:
-		d.settle(task)
+		d.disturb(task)
 		d.restartLog(task)
 	case p < 88:
 		start := l.LogStartOffset()
@@ -331,6 +334,21 @@ func (d *driver) step(task *env.Task) {
 		d.retain(task)
 	default:
 		d.settle(task)
+	}
+}
+
+// disturb has a checkpoint or a sync get in the way of what follows.
+func (d *driver) disturb(task *env.Task) {
+	switch d.r.IntN(3) {
+	case 0:
+		d.settle(task)
+	case 1:
+		d.pending++
+		d.m.e.Clock.After(time.Duration(d.r.IntN(500_000)), func() {
+			d.store.Checkpoint(func(error) { d.pending-- })
+		})
+	default: // with appends and syncs on their way
+		task.Sleep(d.m.e.Clock, time.Duration(d.r.IntN(300_000)))
 	}
 }
 
@@ -376,7 +394,7 @@ func (d *driver) submit(bs []modelBatch, sync bool, start func(done func(storage
 		d.pending--
 		if err != nil {
 			var offline *storage.OfflineError
-			if !errors.As(err, &offline) {
+			if !errors.As(err, &offline) && !(errors.Is(err, storage.ErrTruncated) && (m.truncating || m.startOver)) {
 				d.failf("append: %w", err)
 			}
 			return
@@ -445,6 +463,9 @@ func (d *driver) deleteRecordsBelow(to wire.Offset) {
 	d.pending++
 	l.DeleteRecords(to, func(err error) {
 		d.pending--
+		if m.truncating || m.startOver {
+			return // which may take it back
+		}
 		if err == nil {
 			m.lowStart = max(m.lowStart, to)
 		} else if l.Err() == nil && !errors.Is(err, env.ErrIO) { // of the checkpoint
