@@ -42,13 +42,14 @@ var appendReadDefaults = map[string]int{
 func drawAppendRead(r *rand.Rand) map[string]int {
 	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
 	return map[string]int{
-		"topics":              pick(1, 1, 2),
-		"partitions":          pick(1, 2, 3, 5),
-		"producers":           pick(1, 3, 4, 6),
-		"all-acks":            pick(0, 0, 1),
-		"consumers":           pick(1, 2, 3),
-		"operations":          pick(100, 300, 1000),
-		"pace-us":             pick(500, 5000, 30000),
+		"topics":     pick(1, 1, 2),
+		"partitions": pick(1, 2, 3, 5),
+		"producers":  pick(1, 3, 4, 6),
+		"all-acks":   pick(0, 0, 1),
+		"consumers":  pick(1, 2, 3),
+		// Mostly until told to stop, so that every fault finds somebody at work.
+		"operations":          pick(0, 0, 0, 200),
+		"pace-us":             pick(5000, 20000, 20000, 60000),
 		"outstanding":         pick(1, 3, 10, 100),
 		"value-bytes":         pick(8, 20, 200, 3000),
 		"batch-bytes":         pick(100, 2048, 16384),
