@@ -34,6 +34,9 @@ type quorum struct {
 	// or a snapshot takes a while and holds up what follows it.
 	steps   []func(next func())
 	stepped bool
+	// cuts counts the truncations decided but not done: until then the log's end is
+	// not what the decider calls so.
+	cuts int
 
 	leader raft.LeaderAndEpoch
 	hw     wire.Offset
@@ -193,8 +196,8 @@ func (q *quorum) fail(what string, err error) {
 
 // advanced tells the decider how far the log is written and durable.
 func (q *quorum) advanced() {
-	if q.raft == nil {
-		return // still opening
+	if q.raft == nil || q.cuts > 0 {
+		return // still opening, or about to be cut
 	}
 	q.input(func(now int64) {
 		q.raft.Written(now, q.log.LogEndOffset())
@@ -231,13 +234,16 @@ func (q *quorum) execute(e raft.Effect) {
 		})
 	case raft.TruncateTo:
 		q.n.env.Trace.Event(env.Info, "quorum-truncated", env.I("to", e.Offset), env.I("end", q.log.LogEndOffset()))
+		q.cuts++
 		q.step(func(next func()) {
 			q.log.TruncateTo(e.Offset, func(err error) {
 				if err != nil {
 					q.fail("the metadata log cannot be truncated", err)
 					return
 				}
+				q.cuts--
 				next()
+				q.advanced()
 			})
 		})
 	case raft.StartSnapshot, raft.WriteSnapshot, raft.AbortSnapshot, raft.InstallSnapshot:

@@ -139,12 +139,14 @@ func (q *quorum) snapshotEffect(e raft.Effect) {
 			next()
 		})
 	case raft.InstallSnapshot:
+		q.cuts++
 		q.step(func(next func()) {
 			q.n.env.Tasks.Go(func(t *env.Task) {
 				if err := q.install(t, e.ID); err != nil {
 					fail(err)
 					return
 				}
+				q.cuts--
 				next()
 				q.input(func(now int64) { q.raft.SnapshotInstalled(now, e.ID) })
 			})
