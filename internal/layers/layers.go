@@ -50,7 +50,9 @@ var table = []layer{
 	{"sim/fault", simulation},
 	{"sim/harness", simulation},
 
-	{"workloads", []string{"broker/env", "broker/wire", "broker/failpoint", "checker/history"}},
+	{"workloads", []string{"broker/env", "broker/wire", "workloads/client/...", "checker/history"}},
+	{"workloads/client", []string{"broker/env", "broker/wire"}},
+	{"workloads/client/clienttest", []string{"broker/env", "broker/wire", "broker/failpoint"}},
 	{"checker", []string{"broker/wire"}},
 
 	{"bench", all},

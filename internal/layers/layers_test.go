@@ -85,6 +85,8 @@ func TestTable(t *testing.T) {
 		{pkg("sim/harness", "broker/realenv"), []string{"sim/harness imports broker/realenv"}},
 		{pkg("checker/history", "broker/wire", "broker"), []string{"checker/history imports broker"}},
 		{pkg("workloads/client", "netsim"), []string{"workloads/client imports netsim"}},
+		{pkg("workloads", "checker/history", "workloads/client/producer"), nil},
+		{pkg("workloads/client", "checker/history"), []string{"workloads/client imports checker/history"}},
 		{pkg("cmd/odradek", "broker/realenv", "sim/harness"), nil},
 		{pkg("newfolder"), []string{"newfolder is in no layer"}},
 		{&golist.Package{ImportPath: module + "broker/wire", TestImports: []string{module + "sim"}}, []string{"broker/wire imports sim"}},

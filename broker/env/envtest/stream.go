@@ -11,6 +11,7 @@ var streamTests = []test{
 	{"BytesArriveInOrderAndUnaltered", bytesArriveInOrderAndUnaltered},
 	{"ReadDeliversAtLeastMin", readDeliversAtLeastMin},
 	{"ReadLeavesTheRest", readLeavesTheRest},
+	{"ReadOfNothingDoesNotWait", readOfNothingDoesNotWait},
 	{"PingPong", pingPong},
 	{"DirectionsAreIndependent", directionsAreIndependent},
 	{"CloseIsTheEndOfTheStream", closeIsTheEndOfTheStream},
@@ -85,6 +86,19 @@ func readLeavesTheRest(s *suite) {
 		s.expect(c, "two")
 		s.expect(c, "three")
 	}, func(_ *script, c wire) { c.say("onetwothree") })
+}
+
+// readOfNothingDoesNotWait is what a message without a body comes to.
+func readOfNothingDoesNotWait(s *suite) {
+	s.talk(func(s *script, c wire) {
+		n, err := s.tryRead(c, nil, 0)
+		s.check(n == 0 && err == nil, "a read of nothing got %d bytes and %v", n, err)
+		c.say("go on")
+		s.expect(c, "thanks")
+	}, func(s *script, c wire) {
+		s.expect(c, "go on")
+		c.say("thanks")
+	})
 }
 
 func pingPong(s *suite) {
