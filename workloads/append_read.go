@@ -26,6 +26,7 @@ var appendReadDefaults = map[string]int{
 	"all-acks":            0,    // 1: every producer has acks=all
 	"consumers":           2,    //
 	"operations":          200,  // records of each producer; 0: until told to stop
+	"at-least":            0,    // records of all producers together; before that none stops, told or not
 	"pace-us":             5000, // mean pause between two records of a producer
 	"outstanding":         10,   // records of a producer without a result, at most
 	"value-bytes":         20,   // mean size of a value, at least 8
@@ -41,17 +42,24 @@ var appendReadDefaults = map[string]int{
 
 func drawAppendRead(r *rand.Rand) map[string]int {
 	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	producers := pick(1, 3, 4, 6)
+	outstanding := pick(1, 3, 10, 100)
+	if producers == 1 && outstanding == 1 {
+		outstanding = 3 // alone, one at a time: too slow for at-least
+	}
+	rate := pick(100, 100, 200, 400) // records a second of all together
 	return map[string]int{
 		"topics":     pick(1, 1, 2),
 		"partitions": pick(1, 2, 3, 5),
-		"producers":  pick(1, 3, 4, 6),
+		"producers":  producers,
 		"all-acks":   pick(0, 0, 1),
 		"consumers":  pick(1, 2, 3),
 		// Mostly until told to stop, so that every fault finds somebody at work.
-		"operations":          pick(0, 0, 0, 200),
-		"pace-us":             pick(5000, 20000, 20000, 60000),
-		"outstanding":         pick(1, 3, 10, 100),
-		"value-bytes":         pick(8, 20, 200, 3000),
+		"operations":          pick(0, 0, 0, 2400/producers),
+		"at-least":            2000,
+		"pace-us":             producers * 1_000_000 / rate,
+		"outstanding":         outstanding,
+		"value-bytes":         pick(8, 20, 20, 200, 1000),
 		"batch-bytes":         pick(100, 2048, 16384),
 		"linger-us":           pick(0, 1000, 10000),
 		"compressed":          pick(0, 1),

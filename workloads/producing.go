@@ -36,6 +36,14 @@ func (w *appendRead) producerConfig(i int) producer.Config {
 	return cfg
 }
 
+// goesOn reports whether a producer that has sent n records sends another.
+func (w *appendRead) goesOn(s *Site, n int) bool {
+	if w.lastValue < uint64(w.params["at-least"]) {
+		return true
+	}
+	return (w.params["operations"] == 0 || n < w.params["operations"]) && !s.stopping()
+}
+
 // produce sends records to random partitions, each as soon as there is room among the
 // outstanding ones and a pause has passed.
 func (w *appendRead) produce(t *env.Task, s *Site, name string, i int) {
@@ -50,7 +58,7 @@ func (w *appendRead) produce(t *env.Task, s *Site, name string, i int) {
 
 	outstanding := 0
 	var room func() // wakes the user when there is room again
-	for n := 0; (w.params["operations"] == 0 || n < w.params["operations"]) && !s.stopping(); n++ {
+	for n := 0; w.goesOn(s, n); n++ {
 		tp := tps[rng.IntN(len(tps))]
 		value, bytes := w.nextValue(rng)
 		outstanding++
@@ -64,7 +72,7 @@ func (w *appendRead) produce(t *env.Task, s *Site, name string, i int) {
 		if outstanding >= w.params["outstanding"] {
 			t.Suspend(func(wake func()) { room = wake })
 		}
-		if pace > 0 {
+		if pace > 0 && !s.stopping() {
 			s.sleep(t, time.Duration(rng.Int64N(2*pace)+1))
 		}
 	}
