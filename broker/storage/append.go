@@ -313,7 +313,7 @@ func (l *Log) written(err error) {
 		}
 		l.logEnd = c.next()
 		if c.sync {
-			l.sync.waiters = append(l.sync.waiters, waiter{offset: l.logEnd, chunk: c})
+			l.sync.add(waiter{offset: l.logEnd, chunk: c})
 		}
 		l.tail.push(c)
 	}

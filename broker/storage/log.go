@@ -168,13 +168,20 @@ func (l *Log) failPending(err error) {
 	flight, ops, waiters := l.flight, l.ops, l.sync.waiters
 	l.flight, l.ops, l.sync.waiters = nil, nil, nil
 	for _, w := range waiters {
-		w.fail(err)
+		if w.chunk != nil {
+			w.fail(err)
+		}
 	}
 	for _, c := range flight {
 		c.finish(err)
 	}
 	for _, o := range ops {
 		o.fail(err)
+	}
+	for _, w := range waiters {
+		if w.chunk == nil {
+			w.fail(err)
+		}
 	}
 }
 

@@ -36,7 +36,19 @@ func (w *waiter) fail(err error) {
 	}
 }
 
-// Flush makes everything appended so far durable.
+// add keeps the waiters in the order of acknowledgement: by offset, appends before flushes.
+func (s *syncState) add(w waiter) {
+	s.waiters = append(s.waiters, w)
+	for i := len(s.waiters) - 1; i > 0 && w.before(&s.waiters[i-1]); i-- {
+		s.waiters[i-1], s.waiters[i] = w, s.waiters[i-1]
+	}
+}
+
+func (w *waiter) before(o *waiter) bool {
+	return w.offset < o.offset || (w.offset == o.offset && w.chunk != nil && o.chunk == nil)
+}
+
+// Flush makes everything appended so far durable. done follows those of the appends.
 func (l *Log) Flush(done func(error)) {
 	if err := l.usable(); err != nil {
 		l.later(func() { done(err) })
@@ -46,7 +58,7 @@ func (l *Log) Flush(done func(error)) {
 		l.later(func() { done(l.err) })
 		return
 	}
-	l.sync.waiters = append(l.sync.waiters, waiter{offset: l.plan.next, done: done})
+	l.sync.add(waiter{offset: l.plan.next, done: done})
 	l.syncIfDemanded()
 }
 
