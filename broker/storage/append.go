@@ -312,6 +312,7 @@ func (l *Log) written(err error) {
 			seg.applied(&c.batches[i], l.cfg.IndexIntervalBytes)
 		}
 		l.logEnd = c.next()
+		l.tellWrote(c)
 		if c.sync {
 			l.sync.add(waiter{offset: l.logEnd, chunk: c})
 		}
@@ -333,6 +334,19 @@ func (l *Log) written(err error) {
 	l.landed = flight
 	l.advanced()
 	l.pump()
+}
+
+// tellWrote tells the observer of a chunk's batches.
+func (l *Log) tellWrote(c *chunk) {
+	if l.opts.Observer.Wrote == nil {
+		return
+	}
+	for i := range c.batches {
+		b := &c.batches[i]
+		h, err := wire.ReadBatchHeader(c.bytes[b.pos-c.pos:])
+		check(err == nil, "%s: a batch that was written has no header: %v", l.dir, err)
+		l.opts.Observer.Wrote(l, BatchID{Base: b.base, Last: b.next - 1, Epoch: b.epoch, CRC: h.CRC})
+	}
 }
 
 func (l *Log) advanced() {

@@ -61,13 +61,25 @@ func DefaultConfig() Config {
 	}
 }
 
-// Observer is told about a log. Both functions may be nil; they run on the loop,
-// after the callbacks of the operations that caused them.
+// Observer is told about a log. All functions may be nil; they run on the loop,
+// Advanced and WentOffline after the callbacks of the operations that caused them.
 type Observer struct {
 	// Advanced follows a rise of LogEndOffset or FlushedOffset.
 	Advanced func(l *Log)
 	// WentOffline follows the error that took the log offline, once.
 	WentOffline func(l *Log, err error)
+	// Wrote and Cut are for checkers: they tell at once, before anybody can act on it,
+	// of every batch that has become readable, and that everything from an offset on
+	// has gone, or everything altogether (empty), to go on there.
+	Wrote func(l *Log, b BatchID)
+	Cut   func(l *Log, to wire.Offset, empty bool)
+}
+
+// BatchID tells a batch from others.
+type BatchID struct {
+	Base, Last wire.Offset
+	Epoch      wire.LeaderEpoch
+	CRC        uint32 // of what follows it in the batch
 }
 
 // Options is what [Open] must know besides the configuration. [Store.OpenLog] fills

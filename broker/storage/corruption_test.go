@@ -3,6 +3,7 @@ package storage_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -201,6 +202,55 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	for _, path := range kept {
 		if _, exists := files[path]; !exists {
 			t.Errorf("%s is gone", path)
+		}
+	}
+}
+
+// TestRandomDamage flips bits and cuts files anywhere. There is nothing to promise then, but
+// to say so or to go on, and to be stable: what one start accepted the next one does.
+func TestRandomDamage(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		m := written(t, wire.Offset(r.IntN(14)))
+		for range 1 + r.IntN(4) {
+			files := m.dev.Snapshot()
+			f := files[r.IntN(len(files))]
+			if len(f.Data) == 0 {
+				continue
+			}
+			if r.IntN(4) == 0 {
+				m.edit(f.Path, f.Data[:r.IntN(len(f.Data))])
+			} else {
+				m.dev.Corrupt(f.Path, r.Int64N(int64(len(f.Data))), byte(1+r.IntN(255)))
+			}
+		}
+		end := wire.Offset(-1)
+		for life := range 2 {
+			m.must(func(task *env.Task) {
+				s, err := storage.OpenStore(task, m.e, testStore)
+				if err != nil || len(s.Partitions()) == 0 {
+					return
+				}
+				l, err := tryOpenT0(task, s, smallConfig())
+				if err != nil {
+					if life > 0 && end >= 0 {
+						t.Errorf("seed %d: refused at the second start: %v", seed, err)
+					}
+					return
+				}
+				if life > 0 && end >= 0 && l.LogEndOffset() != end {
+					t.Errorf("seed %d: log end %d, then %d", seed, end, l.LogEndOffset())
+				}
+				end = l.LogEndOffset()
+				if _, err := readAll(task, l); err != nil {
+					var corrupt *storage.CorruptError
+					if !errors.As(err, &corrupt) {
+						t.Errorf("seed %d: %v", seed, err)
+					}
+				}
+				_, _ = env.Await2(task, func(done func(storage.TimestampOffset, error)) { l.OffsetForTimestamp(7, done) })
+			})
+			m.crash(true)
 		}
 	}
 }

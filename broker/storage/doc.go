@@ -32,22 +32,35 @@
 //	partition.metadata              topic id
 //	<offset>-<epoch>.checkpoint     snapshots of the metadata log
 //
-// Index files are written when their segment is sealed or closed; until then the
-// index lives in memory, since recovery reads the last segment anyway.
+// Index files are empty until their segment is sealed or closed; the active segment's index
+// lives in memory, since recovery reads that segment anyway. Kafka preallocates and maps
+// them instead; the finished files are the same.
 //
 // # Where to start
 //
-// log.go (state), append.go (the write pipeline), sync.go, read.go, recovery.go;
-// store.go for the data directory.
+//	log.go         state of a log, and what takes it offline
+//	append.go      plan, queue and group commit of writes; sync.go: grouped syncs
+//	read.go        tail.go (recent appends), scan.go (files through the index), timestamp.go
+//	segment.go     a segment's files; index.go, roll.go
+//	epochs.go      the leader epoch cache
+//	truncate.go    and retention.go: the two ends of a log that move back and up
+//	open.go        what is loaded and what is checked; recovery.go: the checking
+//	store.go       the data directory; partitions.go: its directories; checkpoint.go: its files
+//	snapshot.go    of the metadata log
+//	diskio.go      disk operations for coroutines; lane.go: orders them
 //
 // # Imports
 //
-// The standard library, broker/env, broker/wire, broker/failpoint.
+// The standard library, broker/env, broker/wire, broker/failpoint. Tests also import sim,
+// sim/disk and broker/realenv: model_test.go compares random lives with a model,
+// crash_test.go crashes one life at every effect.
 //
 // # Rejected
 //
 // Memory-mapped indexes, as Kafka has them: their I/O errors are signals, their
 // writes are durable at no known moment, and a simulation cannot own them. Marking
 // a log readable before its bytes are written (serving from memory first): a
-// follower could then hold what its leader loses on an append error.
+// follower could then hold what its leader loses on an append error. Taking a log that is
+// damaged below its recovery point as far as it goes: the node would claim to be in sync
+// with less than it acknowledged.
 package storage

@@ -62,7 +62,8 @@ func (t *tail) read(req ReadRequest) (res ReadResult, ok bool) {
 	if !ok {
 		return ReadResult{}, false
 	}
-	res = ReadResult{BaseOffset: wire.NoOffset, NextOffset: req.From, Epoch: wire.NoLeaderEpoch}
+	res = emptyRead(req.From)
+	res.Segments = make([]env.Segment, 0, min(len(t.chunks)-i, 8))
 	for ; i < len(t.chunks); i++ {
 		c := t.chunks[i]
 		first := 0

@@ -97,6 +97,12 @@ func (l *Log) recede(to wire.Offset) {
 	l.plan.next = to
 }
 
+func (l *Log) tellCut(to wire.Offset, empty bool) {
+	if l.opts.Observer.Cut != nil {
+		l.opts.Observer.Cut(l, to, empty)
+	}
+}
+
 // truncate is the coroutine of TruncateTo.
 //
 // The order is what makes it safe to crash in: first the checkpoints stop claiming that
@@ -115,6 +121,7 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 		return err
 	}
 	l.recede(end)
+	l.tellCut(end, false)
 	// DeleteRecords may have put the start into the batch that goes.
 	l.logStart = min(l.logStart, end)
 	if err := l.announce(t, end, l.logStart); err != nil {
@@ -178,6 +185,7 @@ func (l *Log) cutPoint(t *env.Task, s *segment, to wire.Offset, sealed bool) (po
 func (l *Log) startOver(t *env.Task, start wire.Offset) error {
 	from := l.logEnd
 	l.recede(start)
+	l.tellCut(start, true)
 	l.logStart, l.recoveryCap = start, 0
 	if err := l.announce(t, 0, start); err != nil {
 		return err
