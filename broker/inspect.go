@@ -34,6 +34,7 @@ type ReplicaState struct {
 	HighWatermark  wire.Offset
 	// ISR is the leader's committed ISR, MaximalISR includes what it has proposed.
 	ISR, MaximalISR []wire.NodeID
+	Proposing       bool  // a change of the ISR is proposed and not settled
 	Err             error // why the log is out of service
 }
 
@@ -55,7 +56,7 @@ func (p *partition) state() ReplicaState {
 	case p.leader != nil:
 		l := p.leader.Snapshot()
 		s.Leads, s.LeaderEpoch, s.PartitionEpoch = true, l.Partition.LeaderEpoch, l.Partition.PartitionEpoch
-		s.ISR, s.MaximalISR = l.Partition.ISR, l.MaximalISR
+		s.ISR, s.MaximalISR, s.Proposing = l.Partition.ISR, l.MaximalISR, l.Pending
 	case p.follower != nil:
 		_, s.LeaderEpoch = p.follower.Leader()
 	}

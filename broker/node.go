@@ -31,6 +31,8 @@ type Options struct {
 	ClusterID string
 	// Failed is called once if the node cannot go on; the process should end.
 	Failed func(error)
+	// Probe watches the node, nil for none.
+	Probe Probe
 	// Ready is called once when the node has bound its address.
 	Ready func(addr string)
 }

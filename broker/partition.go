@@ -41,6 +41,7 @@ type partition struct {
 	timer   env.Timer // for the leader's deadline
 	timerAt int64
 	cutting bool // a truncation is under way
+	probed  probed
 	gone    bool // deleted, or closed with the node
 }
 

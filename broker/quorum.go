@@ -45,7 +45,10 @@ type quorum struct {
 	ready wire.LeaderEpoch
 
 	incoming *storage.SnapshotWriter // a snapshot being fetched
-	dead     bool
+	// durable is what the quorum-state file says; known for the probe only.
+	durable raft.QuorumState
+	probed  QuorumProbe
+	dead    bool
 }
 
 // answerBytes is what a Fetch answer sends from the log.

@@ -301,6 +301,21 @@ func (l *Leader) Deadline() int64 {
 	return at
 }
 
+// ISRVersion tells whether a leader's ISR, committed or maximal, has changed.
+type ISRVersion struct {
+	PartitionEpoch wire.PartitionEpoch
+	Proposal       int64 // the ID of the pending one, 0 for none
+}
+
+// ISRVersion is that of the ISR as it is now.
+func (l *Leader) ISRVersion() ISRVersion {
+	v := ISRVersion{PartitionEpoch: l.part.PartitionEpoch}
+	if l.pending != nil {
+		v.Proposal = l.pending.request.ID
+	}
+	return v
+}
+
 // LeaderSnapshot is a leader's state, for invariants and for people.
 type LeaderSnapshot struct {
 	Partition     Partition
