@@ -193,13 +193,13 @@ func (l *Log) mustRoll(c *chunk) bool {
 	if p.pos == 0 {
 		return false
 	}
-	waited := time.Duration(l.e.Clock.Wall() - p.created)
+	waited := (l.e.Clock.Wall() - p.created) / int64(time.Millisecond)
 	if p.firstTimestamp >= 0 {
-		waited = time.Duration(c.result.MaxTimestamp-p.firstTimestamp) * time.Millisecond
+		waited = c.result.MaxTimestamp - p.firstTimestamp // ms: producers choose these freely
 	}
 	// One time entry is kept free for the one that sealing adds.
 	full := (p.entries+1)*offsetEntrySize > l.cfg.IndexBytes || (p.entries+2)*timeEntrySize > l.cfg.IndexBytes
-	return p.pos+c.size > min(l.cfg.SegmentBytes, maxBatchSize) || waited > l.cfg.SegmentTime || full
+	return p.pos+c.size > min(l.cfg.SegmentBytes, maxBatchSize) || waited > l.cfg.SegmentTime.Milliseconds() || full
 }
 
 // op is one operation on the end of the log: a chunk to write, or something else, which
