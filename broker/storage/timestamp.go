@@ -41,24 +41,50 @@ func (l *Log) OffsetForTimestamp(ts int64, done func(TimestampOffset, error)) {
 	})
 }
 
-// OffsetOfMaxTimestamp finds the first record with the largest timestamp (KIP-734). Errors:
-// those of Read.
+// OffsetOfMaxTimestamp finds the first record with the largest timestamp (KIP-734). If that
+// is in a batch that straddles LogStartOffset, below it, none is found. Errors: those of
+// Read.
 func (l *Log) OffsetOfMaxTimestamp(done func(TimestampOffset, error)) {
 	l.search(done, func(t *env.Task) (TimestampOffset, error) {
 		var best *segment
-		for _, s := range l.segments[l.segmentOf(l.logStart):] {
-			if s.size > 0 && (best == nil || s.maxTimestamp > best.maxTimestamp) {
-				best = s
+		ts, from, start := wire.NoTimestamp, wire.NoOffset, l.logStart
+		for i := l.segmentOf(start); i < len(l.segments); i++ {
+			s := l.segments[i]
+			largest, last := s.maxTimestamp, s.maxLast
+			if s.base < start {
+				var err error
+				if largest, last, err = l.maxTimestampFrom(t, s, start); err != nil {
+					return noTimestampOffset, err
+				}
+			}
+			if largest > ts {
+				best, ts, from = s, largest, last
 			}
 		}
-		if best == nil || best.maxTimestamp < 0 || l.logStart == l.logEnd {
+		if best == nil {
 			return noTimestampOffset, nil
 		}
-		ts, start := best.maxTimestamp, l.logStart
-		return l.firstRecord(t, best, best.maxLast,
+		return l.firstRecord(t, best, from,
 			func(h *wire.BatchHeader) bool { return h.MaxTimestamp >= ts },
 			func(r *wire.Record) bool { return r.Timestamp >= ts && r.Offset >= start })
 	})
+}
+
+// maxTimestampFrom is the largest timestamp in the segment's batches that end above start, and
+// the last offset of the first batch that has it.
+func (l *Log) maxTimestampFrom(t *env.Task, s *segment, start wire.Offset) (ts int64, last wire.Offset, err error) {
+	ts, last = wire.NoTimestamp, s.base
+	first, found, err := l.locate(t, s, start)
+	if err != nil || !found {
+		return ts, last, err
+	}
+	err = s.scan(t, first.pos, s.size, func(h *wire.BatchHeader, _ int64) bool {
+		if h.MaxTimestamp > ts {
+			ts, last = h.MaxTimestamp, h.LastOffset()
+		}
+		return true
+	})
+	return ts, last, err
 }
 
 func (l *Log) search(done func(TimestampOffset, error), find func(t *env.Task) (TimestampOffset, error)) {
