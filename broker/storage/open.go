@@ -48,7 +48,11 @@ func (l *Log) open(t *env.Task) error {
 		}
 		return l.openEmpty(t)
 	}
-	first := l.firstToCheck(bases, epochsKnown)
+	// The log start may have gone back since the epochs below it were forgotten, by a
+	// restart of the log that was cut short.
+	start := max(l.logStart, bases[0])
+	covered := len(l.epochs.entries) > 0 && l.epochs.entries[0].start <= start
+	first := l.firstToCheck(bases, epochsKnown && covered)
 	for i, base := range bases {
 		next := noChange
 		if i+1 < len(bases) {
