@@ -111,6 +111,9 @@ func openQuorum(t *env.Task, n *Node) (*quorum, error) {
 	}
 	restored.Log.StartOffset, restored.Log.EndOffset = q.log.LogStartOffset(), q.log.LogEndOffset()
 	for _, e := range q.log.Epochs() {
+		if e.StartOffset >= q.log.LogEndOffset() {
+			break // an epoch without a record: the log was emptied below a snapshot
+		}
 		restored.Log.Epochs = append(restored.Log.Epochs, raft.EpochStart{Epoch: e.Epoch, StartOffset: e.StartOffset})
 	}
 	snapshots, err := env.Await2(t, q.log.Snapshots)
