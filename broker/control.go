@@ -46,6 +46,9 @@ func (n *Node) maybeActivate() {
 	c.epoch = n.quorum.ready
 	n.env.Trace.Event(env.Info, "controller-active", env.I("epoch", c.epoch))
 	c.do(c.decider.Lead(c.moment(), n.image))
+	if n.life != nil {
+		n.life.step() // this node's own registration need not wait for its next attempt
+	}
 }
 
 // leaderChanged follows every change of the quorum's leader.

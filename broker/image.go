@@ -120,6 +120,12 @@ func (n *Node) forgetMovedPeers(delta *metadata.Delta) {
 func (n *Node) caughtUp() {
 	n.maybeActivate()
 	n.maybeSnapshot()
+	n.registrationReplayed()
+}
+
+// registrationReplayed takes up the replicas, and asks to be unfenced, once this life's
+// registration is in the image.
+func (n *Node) registrationReplayed() {
 	if n.life != nil && !n.ready && n.brokerEpoch != wire.NoBrokerEpoch && n.applied > wire.Offset(n.brokerEpoch) {
 		n.ready = true
 		n.replicas.activate()

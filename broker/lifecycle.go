@@ -124,7 +124,8 @@ func (l *lifecycle) register() {
 				}
 				l.again(false)
 				l.busy = false
-				l.step() // the sooner it is unfenced, the better
+				n.registrationReplayed() // it mostly has been: the answer follows the commit
+				l.step()                 // the sooner it is unfenced, the better
 				return
 			}
 		}

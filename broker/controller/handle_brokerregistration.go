@@ -15,7 +15,9 @@ import (
 //
 // A new incarnation (process) of a broker gets a new broker epoch, the offset of
 // its registration record, and starts fenced. It is refused while another
-// incarnation of the same id has a live session. PreviousBrokerEpoch proves that
+// incarnation of the same id has a live session, unless that one is known to be
+// dead (succeeds; Kafka always waits for the session to end, up to 9 s in which a
+// restarted broker serves nobody). PreviousBrokerEpoch proves that
 // the previous incarnation stopped cleanly, with everything on disk; without the
 // proof its replicas leave every ISR and ELR, because they may lack records that
 // they once had (KIP-966). Leaving also raises leader epochs, without which a
@@ -61,7 +63,7 @@ func (c *Controller) checkRegistration(req *kmsg.BrokerRegistrationRequest) *ker
 	}
 	if existing := c.pending.Broker(id); existing != nil &&
 		existing.Incarnation != req.IncarnationID && c.sessions.valid(id, c.moment.Now) &&
-		!existing.InControlledShutdown {
+		!existing.InControlledShutdown && !succeeds(req, existing) {
 		return kerr.DuplicateBrokerRegistration
 	}
 	for i, dir := range req.LogDirs {
@@ -83,6 +85,31 @@ func (c *Controller) checkRegistration(req *kmsg.BrokerRegistrationRequest) *ker
 		}
 	}
 	return nil
+}
+
+// succeeds reports whether a registration shows that the incarnation before it is
+// dead, however recently that one was heard of:
+//
+//   - It names the epoch of that incarnation, which is written at the very end of a
+//     clean stop.
+//   - It has the same log directories. A process holds a lock on each for as long as
+//     it lives, so the one before has let go.
+//
+// What the second says of nothing but a process is all that is needed: what the
+// broker may have lost is decided by the epoch alone, and requests of the previous
+// incarnation are fenced by their epoch. If a registration that was long on its way
+// overtakes a newer one, the newer finds its epoch stale and registers again. Two
+// machines that run copies of one directory would do so to each other for ever.
+func succeeds(req *kmsg.BrokerRegistrationRequest, existing *metadata.Broker) bool {
+	if wire.BrokerEpoch(req.PreviousBrokerEpoch) == existing.Epoch {
+		return true
+	}
+	for _, dir := range existing.LogDirs {
+		if !slices.Contains(req.LogDirs, [16]byte(dir)) {
+			return false
+		}
+	}
+	return len(existing.LogDirs) > 0
 }
 
 // reserved tells the first hundred ids, which Kafka keeps for special meanings.

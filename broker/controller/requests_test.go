@@ -21,6 +21,9 @@ func (s *story) registration(d *datadriven.TestData) *kmsg.BrokerRegistrationReq
 	if v, ok := argument(d, "rack"); ok {
 		req.Rack = &v
 	}
+	if d.HasArg("dir") {
+		req.LogDirs[0][1] = byte(number(d, "dir", 0))
+	}
 	return req
 }
 

@@ -24,7 +24,7 @@ import (
 //	hold, commit                    stop committing; commit everything held
 //	restart                         a new controller replays what is committed
 //	fail name=...                   arms a failpoint
-//	register broker=1 [rack=a] [incarnation=2] [previous=epoch] [cluster=x]
+//	register broker=1 [rack=a] [incarnation=2] [previous=epoch] [dir=9] [cluster=x]
 //	heartbeat broker=1 [at=offset] [fence] [shutdown]     at defaults to "all replayed"
 //	live brokers=(1,2)              register and unfence, without output
 //	pass time=5s [alive=(1,2)]      time passes while the named brokers heartbeat
