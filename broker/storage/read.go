@@ -22,8 +22,8 @@ type ReadRequest struct {
 // begin below it, or is the first after it. An empty result (Size 0) has NextOffset
 // == From, and BaseOffset and Epoch -1.
 //
-// Regions of files stay as they are unless the log is truncated: whoever sends
-// what is not committed must be prepared that the receiver finds other bytes.
+// Regions of files stay as they are unless the log is truncated or its disk fails:
+// whoever gets them over the network must check the CRCs.
 type ReadResult struct {
 	Segments   []env.Segment
 	Size       int         // bytes
@@ -109,7 +109,8 @@ func steady[T any](l *Log, read func() (T, error)) (T, error) {
 			continue
 		}
 		if err == nil {
-			return v, nil
+			// A failed sync may have dropped from the cache what was read just now.
+			return v, l.err
 		}
 		var corrupt *CorruptError
 		var outOfRange *OffsetOutOfRangeError
