@@ -34,6 +34,7 @@ var appendReadDefaults = map[string]int{
 	"linger-us":           1000, // linger.ms
 	"compressed":          1,    // 1: the producers' codecs differ; 0: none
 	"fetch-bytes":         4096, // max.partition.fetch.bytes
+	"poll-pause-us":       0,    // mean pause between two polls of a consumer
 	"seek-per-mille":      10,   // of a consumer's polls
 	"churn":               1,    // users who create, change and delete other topics
 	"request-timeout-ms":  2000,
@@ -64,6 +65,7 @@ func drawAppendRead(r *rand.Rand) map[string]int {
 		"linger-us":           pick(0, 1000, 10000),
 		"compressed":          pick(0, 1),
 		"fetch-bytes":         pick(100, 4096, 1<<20),
+		"poll-pause-us":       pick(2000, 5000, 20000), // else one that seeks a lot and fetches little spins
 		"seek-per-mille":      pick(0, 10, 100),
 		"churn":               pick(0, 1, 1, 2),
 		"request-timeout-ms":  pick(500, 2000, 5000),

@@ -43,6 +43,7 @@ func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
 	reader := &reader{reads: reads{site: s, process: name}, consumer: c.NewConsumer(cfg)}
 	admin := c.NewAdmin().WithTimeout(w.requestTimeout())
 	tps := w.share(rng)
+	pause := int64(w.duration("poll-pause-us", time.Microsecond))
 	reader.consumer.Assign(tps)
 	for _, tp := range tps {
 		reader.moved(tp, wire.NoOffset, "assigned")
@@ -57,6 +58,9 @@ func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
 		// Not for ever: with enough seeks a consumer would never arrive at the end.
 		if w.producing > 0 && rng.IntN(1000) < w.params["seek-per-mille"] {
 			w.wander(t, rng, reader, admin, tps[rng.IntN(len(tps))])
+		}
+		if pause > 0 && !s.stopping() {
+			s.sleep(t, time.Duration(rng.Int64N(2*pause)+1))
 		}
 	}
 }

@@ -49,6 +49,7 @@ var table = []layer{
 	{"sim/cluster", simulation},
 	{"sim/fault", simulation},
 	{"sim/harness", simulation},
+	{"sim/rundir", simulation},
 	{"sim/simtest", simulation},
 
 	{"workloads", []string{"broker/env", "broker/wire", "workloads/client/...", "checker/history"}},

@@ -232,6 +232,20 @@ func (n *Node) Stop(done func(error)) {
 	})
 }
 
+// Destroy ends every process for good, and with it the coroutines that would keep the
+// cluster in memory. Nothing may run on the kernel afterwards.
+func (c *Cluster) Destroy() {
+	hosts := slices.Clone(c.Clients)
+	for _, n := range c.Nodes {
+		hosts = append(hosts, n.Host)
+	}
+	for _, h := range hosts {
+		if p := h.Proc(); p != nil {
+			p.Kill()
+		}
+	}
+}
+
 // Names are the host names of all machines, sorted.
 func (c *Cluster) Names() []string {
 	var names []string

@@ -37,6 +37,9 @@ type Result struct {
 	// Checked counts what the checkers judged.
 	Checked map[string]int `json:"checked"`
 
+	// Stack is that of the panic that ended the run, if one did.
+	Stack string `json:"stack,omitempty"`
+
 	// History and Plan are for whoever called Run.
 	History []history.Event `json:"-"`
 	Plan    *fault.Plan     `json:"-"`

@@ -63,10 +63,31 @@ func Run(p *fault.Plan, o Options) (*Result, error) {
 	if err := r.build(); err != nil {
 		return nil, err
 	}
-	r.phases(w)
-	res := r.judge()
+	var res *Result
+	if p := r.guarded(func() { r.phases(w) }); p != nil {
+		res = r.panicked(p)
+	} else {
+		res = r.judge()
+	}
+	r.cluster.Destroy()
 	res.WallNS = r.wall() - began
 	return res, nil
+}
+
+// guarded runs fn; a panic of simulated code, which only a bug can cause, is a finding
+// like others. Panics elsewhere are bugs of the simulation and go on.
+func (r *run) guarded(fn func()) (p *sim.Panic) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case *sim.Panic:
+			p = v
+		default:
+			panic(v)
+		}
+	}()
+	fn()
+	return nil
 }
 
 // run is one run under way.
@@ -235,8 +256,20 @@ func (r *run) startUsers(w workloads.Workload) {
 	})
 }
 
-// judge asks the checkers.
-func (r *run) judge() *Result {
+// panicked is the result of a run that a panic ended: nothing but that is judged, for
+// there was no final read.
+func (r *run) panicked(p *sim.Panic) *Result {
+	res := r.result()
+	res.Anomalies = append(res.Anomalies, Anomaly{
+		Name: "panic", Where: p.Node, Sentence: fmt.Sprintf("%v (during %s)", p.Value, p.Kind), AtNS: int64(p.Event.At),
+	})
+	res.Verdict = Violation
+	res.Stack = string(p.Stack)
+	return res
+}
+
+// result is what is known of a run before it is judged.
+func (r *run) result() *Result {
 	res := &Result{
 		Seed: r.plan.Seed, Plan: r.plan, Hash: fmt.Sprintf("%016x", r.k.Hash()), Events: r.k.Steps(), SimNS: int64(r.k.Now()),
 		Faults: r.striker.Happened, Allowed: make(map[string]int), Reached: make(map[string]uint64), Checked: make(map[string]int),
@@ -248,6 +281,13 @@ func (r *run) judge() *Result {
 		}
 	}
 	res.Anomalies = append(res.Anomalies, r.found...)
+	res.Ops.Total = operations(res.History)
+	return res
+}
+
+// judge asks the checkers.
+func (r *run) judge() *Result {
+	res := r.result()
 	g := history.Guarantees{Excuses: r.excuses.list}
 	if r.opts.Guarantees != nil {
 		r.opts.Guarantees(&g)
