@@ -208,6 +208,9 @@ func (fs *fetchers) act(p *partition, s replica.FollowerStep) { fs.actOn(p, s, n
 func (fs *fetchers) actOn(p *partition, s replica.FollowerStep, records []byte) {
 	n, follower := fs.n, p.follower
 	leader, epoch := follower.Leader()
+	if s.Op != replica.OpTruncate && s.Op != replica.OpRestart {
+		p.probe() // else once the log is as the follower already sees it
+	}
 	if s.LogStart != wire.NoOffset {
 		p.log.DeleteRecords(s.LogStart, func(err error) {
 			if err != nil {

@@ -94,6 +94,9 @@ func (n *Node) replayInto(batches []byte, apply func(metadata.Record) error) (wi
 
 // published follows every change of the image.
 func (n *Node) published(delta *metadata.Delta) {
+	if n.opts.Probe != nil {
+		n.opts.Probe.MetadataApplied(delta, n.applied)
+	}
 	n.forgetMovedPeers(delta)
 	if n.control != nil {
 		n.control.committed(n.applied)

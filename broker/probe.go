@@ -167,3 +167,10 @@ func (q *quorum) probeVote(r raft.VoteRequest, a raft.VoteResponse) {
 		probe.Voted(VoteProbe{r.CandidateEpoch, r.CandidateID, q.durable})
 	}
 }
+
+// probeAcked tells of a produce with acks=all that ends before required.
+func (p *partition) probeAcked(required wire.Offset) {
+	if probe := p.n.opts.Probe; probe != nil {
+		probe.Acknowledged(p.storageName(), p.leader.LeaderEpoch(), required-1)
+	}
+}

@@ -73,9 +73,9 @@ func openQuorum(t *env.Task, n *Node) (*quorum, error) {
 		leader: raft.LeaderAndEpoch{LeaderID: wire.NoNode}}
 	cfg := storage.DefaultConfig()
 	cfg.SegmentBytes, cfg.RetentionTime, cfg.CacheBytes = int64(n.cfg.MetadataLogSegmentBytes), -1, 256<<10
-	obs := storage.Observer{Advanced: func(*storage.Log) { q.advanced() }, WentOffline: func(_ *storage.Log, err error) {
+	obs := n.watch(MetadataLog, storage.Observer{Advanced: func(*storage.Log) { q.advanced() }, WentOffline: func(_ *storage.Log, err error) {
 		n.fail("the metadata log went offline", err)
-	}}
+	}})
 	var err error
 	exists := false
 	for _, p := range n.store.Partitions() {
@@ -85,12 +85,13 @@ func openQuorum(t *env.Task, n *Node) (*quorum, error) {
 		q.log, err = n.store.OpenLog(t, metadataPartition, cfg, obs)
 	} else {
 		q.log, err = env.Await2(t, func(done func(*storage.Log, error)) {
-			n.store.CreatePartition(storage.Partition{TopicPartition: metadataPartition, TopicID: metadataTopicID}, cfg, obs, done)
+			n.store.CreatePartition(MetadataLog, cfg, obs, done)
 		})
 	}
 	if err != nil {
 		return nil, err
 	}
+	n.probeOpened(MetadataLog, q.log)
 	// What survived in the page cache only must be durable before the decider counts
 	// on it.
 	if err := env.Await(t, q.log.Flush); err != nil {
@@ -133,6 +134,7 @@ func openQuorum(t *env.Task, n *Node) (*quorum, error) {
 			return nil, err
 		}
 	}
+	q.durable = restored.Quorum
 	q.raft, err = raft.New(q.now(), n.quorumConfig(), restored)
 	return q, err
 }
@@ -165,6 +167,7 @@ func (q *quorum) run() {
 		}
 	}
 	q.running = false
+	q.probe()
 	if at := q.raft.Deadline(); at != q.timerAt || q.timer == nil {
 		if q.timer != nil {
 			q.timer.Stop()
@@ -272,6 +275,7 @@ func (q *quorum) execute(e raft.Effect) {
 		})
 	case raft.AdvanceHighWatermark:
 		q.hw = e.Offset
+		q.probe() // before anybody applies it
 		q.n.applyCommitted()
 	case raft.LeaderChanged:
 		q.leader = e.LeaderAndEpoch
@@ -339,6 +343,7 @@ func (q *quorum) persist(e raft.Persist) {
 			fail(err)
 			return
 		}
+		q.durable = e.State
 		q.input(func(now int64) { q.raft.Persisted(now, e.Seq) })
 	})
 }

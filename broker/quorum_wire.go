@@ -177,12 +177,14 @@ func handleVote(n *Node, r *request) {
 		return
 	}
 	p := req.Topics[0].Partitions[0]
-	n.quorum.request(raft.VoteRequest{
+	vote := raft.VoteRequest{
 		VoterID:     wire.NodeID(req.VoterID),
 		CandidateID: wire.NodeID(p.CandidateID), CandidateEpoch: wire.LeaderEpoch(p.CandidateEpoch),
 		LastOffsetEpoch: wire.LeaderEpoch(p.LastOffsetEpoch), LastOffset: wire.Offset(p.LastOffset), PreVote: p.PreVote,
-	}, func(answer raft.Response, _ answerBytes) {
+	}
+	n.quorum.request(vote, func(answer raft.Response, _ answerBytes) {
 		m := answer.(raft.VoteResponse)
+		n.quorum.probeVote(vote, m)
 		out := kmsg.NewVoteResponseTopicPartition()
 		out.ErrorCode, out.LeaderID, out.LeaderEpoch = int16(m.ErrorCode), int32(m.LeaderID), int32(m.LeaderEpoch)
 		out.VoteGranted = m.VoteGranted

@@ -51,12 +51,13 @@ func (rs *replicas) recover(t *env.Task) {
 	}
 	rs.n.store.OpenLogs(t, tps,
 		func(tp wire.TopicPartition) (storage.Config, storage.Observer) {
-			return storageConfig(&rs.n.cfg.TopicDefaults), rs.observer(tp)
+			return storageConfig(&rs.n.cfg.TopicDefaults), rs.observer(storage.Partition{TopicPartition: tp, TopicID: ids[tp]})
 		},
 		func(tp wire.TopicPartition, l *storage.Log, err error) {
 			if err != nil {
 				rs.n.env.Trace.Event(env.Error, "log-not-recovered", env.S("partition", tp.String()), env.Err(err))
 			}
+			rs.n.probeOpened(storage.Partition{TopicPartition: tp, TopicID: ids[tp]}, l)
 			rs.recovered[tp] = recoveredLog{ids[tp], l, err}
 		})
 }
@@ -77,8 +78,9 @@ func (rs *replicas) activate() {
 
 // observer finds the partition by name when something happens to its log, because
 // logs are opened before their partitions are known.
-func (rs *replicas) observer(tp wire.TopicPartition) storage.Observer {
-	return storage.Observer{
+func (rs *replicas) observer(log storage.Partition) storage.Observer {
+	tp := log.TopicPartition
+	return rs.n.watch(log, storage.Observer{
 		Advanced: func(l *storage.Log) {
 			if p := rs.byTP[tp]; p != nil && p.log == l {
 				p.advanced()
@@ -89,7 +91,7 @@ func (rs *replicas) observer(tp wire.TopicPartition) storage.Observer {
 				p.offline(err)
 			}
 		},
-	}
+	})
 }
 
 // follow brings the replicas in line with a change of the metadata.
@@ -165,7 +167,7 @@ func (rs *replicas) add(tp wire.TopicPartition, m *metadata.Partition) {
 		if rec.id != m.TopicID {
 			// The topic was deleted and created again while this broker was away.
 			delete(rs.recovered, tp)
-			rs.drop(tp)
+			rs.drop(storage.Partition{TopicPartition: tp, TopicID: rec.id})
 			return
 		}
 		delete(rs.recovered, tp)
@@ -178,9 +180,10 @@ func (rs *replicas) add(tp wire.TopicPartition, m *metadata.Partition) {
 	}
 	rs.insert(p)
 	rs.busy[tp] = true
-	rs.n.store.CreatePartition(storage.Partition{TopicPartition: tp, TopicID: m.TopicID}, storageConfig(&p.topic), rs.observer(tp),
+	rs.n.store.CreatePartition(p.storageName(), storageConfig(&p.topic), rs.observer(p.storageName()),
 		func(l *storage.Log, err error) {
 			delete(rs.busy, tp)
+			rs.n.probeOpened(p.storageName(), l)
 			p.opened(l, err)
 			rs.reconcile(tp)
 		})
@@ -199,12 +202,16 @@ func (rs *replicas) remove(p *partition) {
 	p.gone = true
 	delete(rs.byTP, p.tp)
 	rs.list = slices.DeleteFunc(rs.list, func(q *partition) bool { return q == p })
-	rs.drop(p.tp)
+	rs.drop(p.storageName())
 }
 
 // drop deletes a partition's directory.
-func (rs *replicas) drop(tp wire.TopicPartition) {
+func (rs *replicas) drop(log storage.Partition) {
+	tp := log.TopicPartition
 	rs.busy[tp] = true
+	if probe := rs.n.opts.Probe; probe != nil {
+		probe.LogDeleted(log)
+	}
 	rs.n.store.DeletePartition(tp, func(err error) {
 		delete(rs.busy, tp)
 		if err != nil {
@@ -224,8 +231,9 @@ func (rs *replicas) removeStrays() {
 	slices.SortFunc(tps, wire.TopicPartition.Compare)
 	for _, tp := range tps {
 		rs.n.env.Trace.Event(env.Info, "stray-partition", env.S("partition", tp.String()))
+		rec := rs.recovered[tp]
 		delete(rs.recovered, tp)
-		rs.drop(tp)
+		rs.drop(storage.Partition{TopicPartition: tp, TopicID: rec.id})
 	}
 }
 
@@ -262,6 +270,7 @@ func (rs *replicas) retain() {
 
 // logStartMoved tells the role that records at the beginning are gone.
 func (p *partition) logStartMoved() {
+	p.probe()
 	if p.leader != nil && p.err == nil {
 		p.apply(p.leader.OnLogStart(p.now(), p.log.LogStartOffset()))
 	}
