@@ -1,27 +1,37 @@
 package broker
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"strings"
+	"time"
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
 )
 
+// What a connection may hold, in bytes unless stated. Together with max.connections
+// and socket.request.max.bytes they bound what clients can make a node remember,
+// whatever they send and however little they read:
+//
+//   - read but not dispatched: connChunk, or the frame being read, of which no more
+//     than twice what has arrived, or firstPiece, is allocated;
+//   - dispatched and not answered: maxQueued, or a single request;
+//   - answered and not taken by the network: maxUnsent, and the answer that went over
+//     it. Only a Fetch has answers of more than a few times its size (at most
+//     fetch.max.bytes), which is why no request is dispatched behind one.
 const (
 	// connChunk is how much is read at once while requests are small. Requests
 	// that are larger get a buffer of their own size and are read straight into it.
 	connChunk = 32 << 10
-	// maxPipelined bounds the requests of one connection that wait for an answer.
-	// Kafka serves one at a time; serving more lets an acks=all producer overlap
-	// its round trips. Answers keep the order of the requests either way.
+	// firstPiece is how much of a large request is allocated before any of it came.
+	firstPiece = 1 << 20
+	// maxPipelined bounds the number of requests of one connection that wait for an
+	// answer. Kafka serves one at a time; serving more lets an acks=all producer
+	// overlap its round trips. Answers keep the order of the requests either way.
 	maxPipelined = 64
-	// maxUnsent bounds the answers a client has not read: beyond it the node stops
-	// reading that connection's requests.
-	maxUnsent = 1 << 20
+	maxQueued    = 16 << 20
+	maxUnsent    = 1 << 20
 )
 
 // conn is a client's (or another node's) connection to this node.
@@ -35,82 +45,167 @@ type conn struct {
 	start, end int
 	reading    bool
 	closed     bool
+	pumping    bool // pump is on the stack, or will run on a later turn
+	stalled    bool // a complete request waits in buf for the queue to get shorter
 
-	queue []*request // dispatched, answers outstanding or waiting for an earlier one
+	queue  []*request // dispatched, answers outstanding or waiting for an earlier one
+	queued int        // bytes of these requests
+	held   int        // bytes of their answers that wait for an earlier one
+	// alone is set while the last of the queue is one behind which nothing may be
+	// dispatched.
+	alone bool
+
+	active env.Time // when bytes last came or an answer went
+	idle   env.Timer
 
 	// software is what the client called itself in ApiVersions (KIP-511).
 	software string
 }
 
-// request is one request on its way through the node.
-type request struct {
-	conn   *conn
-	header wire.RequestHeader
-	msg    kmsg.Request
-	// size is the frame's length in bytes.
-	size int
-
-	answered bool
-	silent   bool // no answer is sent (Produce with acks=0)
-	out      []env.Segment
-	// via is set on a request that another broker forwarded in an Envelope: its
-	// answer goes there instead of to conn.
-	via func(body []byte)
-}
-
 func (n *Node) accept(c env.Conn) {
-	if n.stopped || len(n.conns) >= n.cfg.MaxConnections {
+	host := hostOf(c.RemoteAddr())
+	if n.stopped || len(n.conns) >= n.cfg.MaxConnections || n.connsOf[host] >= n.cfg.MaxConnectionsPerIP {
+		n.env.Trace.Event(env.Debug, "connection-refused", env.S("client", c.RemoteAddr()))
 		c.Close()
 		return
 	}
 	n.lastConn++
-	cn := &conn{n: n, c: c, id: n.lastConn, addr: c.RemoteAddr(), buf: make([]byte, connChunk)}
+	cn := &conn{n: n, c: c, id: n.lastConn, addr: c.RemoteAddr(), buf: make([]byte, connChunk), active: n.env.Clock.Now()}
 	n.conns[cn.id] = cn
-	cn.read()
+	n.connsOf[host]++
+	cn.watchIdle(ms(n.cfg.ConnectionsMaxIdleMs))
+	cn.pump()
 }
 
-// read asks for more bytes unless a limit says to wait.
-func (c *conn) read() {
-	if c.reading || c.closed {
-		return
+func hostOf(addr string) string { return addr[:max(strings.LastIndexByte(addr, ':'), 0)] }
+
+// watchIdle closes the connection once connections.max.idle.ms have passed without
+// bytes in either direction. A request that waits here is our silence, not the
+// client's.
+func (c *conn) watchIdle(after time.Duration) {
+	c.idle = c.n.env.Clock.After(after, func() {
+		limit := ms(c.n.cfg.ConnectionsMaxIdleMs)
+		left := limit - c.n.env.Clock.Now().Sub(c.active)
+		switch {
+		case len(c.queue) > 0:
+			c.watchIdle(limit)
+		case left > 0:
+			c.watchIdle(left)
+		default:
+			c.n.env.Trace.Event(env.Debug, "connection-idle", env.S("client", c.addr))
+			c.close()
+		}
+	})
+}
+
+// pump dispatches the complete requests that have been read, as far as the limits
+// allow, and reads on. Whatever lifts a limit calls it.
+func (c *conn) pump() {
+	c.pumping, c.stalled = true, false
+	for !c.closed && c.dispatchNext() {
 	}
-	if len(c.queue) >= maxPipelined {
-		return // answering the oldest calls read again
+	c.pumping = false
+	if !c.closed && !c.reading {
+		c.read()
+	}
+}
+
+// mayDispatch reports whether another request may begin, and sees to it that pump
+// runs when that changes.
+func (c *conn) mayDispatch() bool {
+	if c.alone || len(c.queue) >= maxPipelined || c.queued >= maxQueued || c.held >= maxUnsent {
+		c.stalled = true // flush goes on
+		return false
 	}
 	if c.c.Buffered() > maxUnsent {
-		c.c.OnDrain(maxUnsent/2, c.read)
-		return
+		c.c.OnDrain(maxUnsent/2, c.drained)
+		return false
 	}
-	need := 4
-	if have := c.end - c.start; have >= 4 {
-		size := 4 + int(binary.BigEndian.Uint32(c.buf[c.start:]))
-		need = size - have
-		if size > len(c.buf)-c.start {
-			// The frame does not fit behind what is there: give it room of its own.
-			c.move(max(size, connChunk))
-		}
-	} else {
-		need -= have
-		if len(c.buf)-c.start < 4 || c.start == c.end {
-			c.move(connChunk)
-		}
-	}
-	c.reading = true
-	c.c.Read(c.buf[c.end:], need, c.onRead)
+	return true
 }
 
-// move puts the unread bytes at the start of a buffer of at least size bytes.
-// Frames that were cut from the old buffer have been copied or own it whole.
-func (c *conn) move(size int) {
-	if len(c.buf) == size && size == connChunk {
-		copy(c.buf, c.buf[c.start:c.end])
-	} else {
-		b := make([]byte, size)
-		copy(b, c.buf[c.start:c.end])
-		c.buf = b
+func (c *conn) drained() {
+	c.active = c.n.env.Clock.Now()
+	c.pump()
+}
+
+// front is the size of the frame at the front of the buffer with its prefix, and how
+// much of it is there; while the prefix is not, the size is the prefix's.
+func (c *conn) front() (size, have int, ok bool) {
+	have = c.end - c.start
+	if have < wire.FramePrefix {
+		return wire.FramePrefix, have, true
 	}
-	c.end -= c.start
-	c.start = 0
+	size, err := wire.ReadFrameSize(c.buf[c.start:c.end], c.n.cfg.MaxRequestBytes)
+	if err != nil {
+		c.n.env.Trace.Event(env.Warn, "bad-frame-size", env.S("client", c.addr), env.Err(err))
+		c.close()
+		return 0, 0, false
+	}
+	return wire.FramePrefix + size, have, true
+}
+
+// dispatchNext hands out the request at the front of the buffer; false if it is not
+// there yet, or must wait.
+func (c *conn) dispatchNext() bool {
+	size, have, ok := c.front()
+	if !ok || have < size || !c.mayDispatch() {
+		return false
+	}
+	frame := c.buf[c.start+wire.FramePrefix : c.start+size : c.start+size]
+	c.start += size
+	if len(c.buf) == connChunk {
+		// What a handler keeps of a request (records, strings) aliases the frame,
+		// and this buffer is read into again. A copy of a small request also keeps
+		// the log's cache from holding on to the whole chunk.
+		frame = append(make([]byte, 0, len(frame)), frame...)
+		c.n.env.CPU.Charge(env.OpCopy, len(frame))
+		if c.start == c.end {
+			c.start, c.end = 0, 0
+		}
+	} else {
+		c.resize(connChunk) // the frame owns the buffer now
+	}
+	c.n.dispatch(c, frame)
+	return true
+}
+
+// read asks for more bytes, if there is room for any. It also does so while nothing
+// may be dispatched, to learn of a client that goes away; what arrives then waits in
+// the buffer, and the rest in the network.
+func (c *conn) read() {
+	size, have, ok := c.front()
+	if !ok {
+		return
+	}
+	need := max(size-have, 1)
+	if size > len(c.buf)-c.start {
+		// A large frame's buffer grows with what arrives, so that announcing one
+		// costs the client as much as the node. It is never larger than the frame.
+		room := connChunk
+		if size > connChunk {
+			room = min(size, max(firstPiece, 2*have))
+		}
+		c.resize(room)
+	}
+	if c.end == len(c.buf) {
+		if c.start == 0 || len(c.buf) != connChunk {
+			return // full of what may not be dispatched
+		}
+		c.resize(connChunk)
+	}
+	c.reading = true
+	c.c.Read(c.buf[c.end:], min(need, len(c.buf)-c.end), c.onRead)
+}
+
+// resize puts the unread bytes at the start of a buffer of size bytes.
+func (c *conn) resize(size int) {
+	old := c.buf[c.start:c.end]
+	if len(c.buf) != size {
+		c.buf = make([]byte, size)
+	}
+	c.start, c.end = 0, copy(c.buf, old)
+	c.n.env.CPU.Charge(env.OpCopy, c.end)
 }
 
 func (c *conn) onRead(k int, err error) {
@@ -123,85 +218,36 @@ func (c *conn) onRead(k int, err error) {
 		c.close()
 		return
 	}
-	c.frames()
-	c.read()
+	c.active = c.n.env.Clock.Now()
+	c.pump()
 }
 
-// frames dispatches every complete request in the buffer.
-func (c *conn) frames() {
-	for !c.closed && c.end-c.start >= 4 && len(c.queue) < maxPipelined {
-		size := int(int32(binary.BigEndian.Uint32(c.buf[c.start:])))
-		if size < 8 || size > c.n.cfg.MaxRequestBytes {
-			c.n.env.Trace.Event(env.Warn, "bad-frame-size", env.S("client", c.addr), env.I("size", int64(size)))
-			c.close()
-			return
-		}
-		if c.end-c.start < 4+size {
-			return
-		}
-		frame := c.buf[c.start+4 : c.start+4+size]
-		if len(c.buf) == connChunk {
-			// What a handler keeps of a request (records, strings) aliases the frame,
-			// and this buffer is read into again.
-			frame = append(make([]byte, 0, size), frame...)
-			c.n.env.CPU.Charge(env.OpCopy, size)
-		}
-		c.start += 4 + size
-		if c.start == c.end && len(c.buf) != connChunk {
-			c.buf, c.start, c.end = make([]byte, connChunk), 0, 0
-		}
-		c.n.dispatch(c, frame)
-	}
-}
-
+// close ends the connection and lets go of the requests that wait on it.
 func (c *conn) close() {
 	if c.closed {
 		return
 	}
 	c.closed = true
+	c.idle.Stop()
 	c.c.Close()
 	delete(c.n.conns, c.id)
+	host := hostOf(c.addr)
+	if c.n.connsOf[host]--; c.n.connsOf[host] == 0 {
+		delete(c.n.connsOf, host)
+	}
+	waiting := c.queue
+	c.queue, c.buf = nil, nil
+	for _, r := range waiting {
+		if !r.answered && r.abandon != nil {
+			r.abandon()
+		}
+	}
 }
 
-// reply answers the request with a message.
-func (r *request) reply(resp kmsg.Response) {
-	if r.conn != nil && r.conn.closed {
-		r.answered = true
-		return
-	}
-	resp.SetVersion(r.header.Version)
-	if r.via != nil {
-		r.answered = true
-		r.via(wire.AppendResponse(nil, r.header.CorrelationID, resp))
-		return
-	}
-	r.send([]env.Segment{{Bytes: wire.AppendResponse(nil, r.header.CorrelationID, resp)}})
-}
-
-// send answers the request with a complete frame.
-func (r *request) send(segs []env.Segment) {
-	if r.answered {
-		panic("broker: request answered twice")
-	}
-	r.answered = true
-	r.out = segs
-	r.conn.flush()
-}
-
-// noReply ends a request that gets no answer.
-func (r *request) noReply() {
-	r.silent = true
-	r.send(nil)
-}
-
-// hangUp ends a request by closing its connection, which is how Kafka reports
-// what it cannot answer.
-func (r *request) hangUp(why string) {
-	r.answered = true
-	if r.conn != nil {
-		r.conn.n.env.Trace.Event(env.Warn, "hang-up", env.S("client", r.conn.addr), env.S("why", why))
-		r.conn.close()
-	}
+// push adds a request whose answer is due after those before it.
+func (c *conn) push(r *request) {
+	c.queue = append(c.queue, r)
+	c.queued += r.size
 }
 
 // flush sends the answers that are next in order.
@@ -211,21 +257,30 @@ func (c *conn) flush() {
 	}
 	done := 0
 	for done < len(c.queue) && c.queue[done].answered {
-		if segs := c.queue[done].out; segs != nil {
-			c.c.Write(segs)
+		r := c.queue[done]
+		if r.out != nil {
+			c.c.Write(r.out)
 		}
+		c.queued -= r.size
+		c.held -= r.outSize
 		done++
 	}
 	if done == 0 {
 		return
 	}
-	full := len(c.queue) >= maxPipelined
+	c.active = c.n.env.Clock.Now()
 	k := copy(c.queue, c.queue[done:])
 	clear(c.queue[k:])
 	c.queue = c.queue[:k]
-	if full {
-		// On a later turn: answering must not dispatch the next request from inside
-		// a handler.
-		c.n.env.Clock.After(0, func() { c.frames(); c.read() })
+	c.alone = c.alone && k > 0
+	if c.stalled && !c.pumping {
+		// On a later turn: answering must not dispatch the next request from inside a
+		// handler.
+		c.pumping = true
+		c.n.env.Clock.After(0, func() {
+			if !c.closed {
+				c.pump()
+			}
+		})
 	}
 }

@@ -68,23 +68,30 @@ func (n *Node) dispatch(c *conn, frame []byte) {
 		n.refuse(r, err)
 		return
 	}
-	c.queue = append(c.queue, r)
+	c.push(r)
+	// A Fetch waits for records on purpose, and its answer is large: see conn.go. In
+	// Kafka every request holds up those behind it.
+	c.alone = header.Key == kmsg.Fetch.Int16()
 	n.handlers[header.Key](n, r)
 }
 
 // refuse answers what cannot be decoded. Kafka closes the connection, except that
-// an ApiVersions request of a version from the future is told ours (KIP-511), and
-// a Produce of versions that are advertised only for old librdkafka gets
-// UNSUPPORTED_VERSION.
+// an ApiVersions request of a version from the future is told ours (KIP-511). Here
+// also a Produce of the versions that are advertised only for old librdkafka gets an
+// answer, UNSUPPORTED_VERSION, so that it is not sent again and again.
 func (n *Node) refuse(r *request, err error) {
 	var fault *wire.FrameError
 	if errors.As(err, &fault) && fault.Fault == wire.UnsupportedVersion {
-		switch kmsg.Key(fault.Header.Key) {
-		case kmsg.ApiVersions:
-			r.header = fault.Header
-			r.conn.queue = append(r.conn.queue, r)
+		r.header = fault.Header
+		switch {
+		case fault.Header.Key == kmsg.ApiVersions.Int16():
+			r.conn.push(r)
 			resp := n.versions.ApiVersionsResponse(fault.Header.Version, nil, -1)
 			r.send([]env.Segment{{Bytes: wire.AppendResponse(nil, r.header.CorrelationID, resp)}})
+			return
+		case r.msg != nil:
+			r.conn.push(r)
+			refuseOldProduce(r)
 			return
 		}
 	}

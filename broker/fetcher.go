@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/env"
+	"odradek/broker/fetchsession"
 	"odradek/broker/replica"
 	"odradek/broker/storage"
 	"odradek/broker/wire"
@@ -23,14 +24,16 @@ type fetchers struct {
 
 // fetcher fetches all partitions that follow one leader, in one request at a time. The
 // next request waits until what the last one brought is appended, because its offsets
-// tell the leader what this replica holds.
+// tell the leader what this replica holds. Within a fetch session (KIP-227) only what
+// changed is sent, and only partitions that have something new are answered.
 type fetcher struct {
-	n      *Node
-	leader wire.NodeID
-	busy   bool // a request is on its way
-	work   int  // appends and truncations under way
-	queued bool
-	timer  env.Timer
+	n       *Node
+	leader  wire.NodeID
+	session *fetchsession.Client
+	busy    bool // a request is on its way
+	work    int  // appends and truncations under way
+	queued  bool
+	timer   env.Timer
 }
 
 const versionReplicaFetch = 17
@@ -46,7 +49,7 @@ func (fs *fetchers) poke(leader wire.NodeID) {
 	}
 	f := fs.byNode[leader]
 	if f == nil {
-		f = &fetcher{n: fs.n, leader: leader}
+		f = &fetcher{n: fs.n, leader: leader, session: fetchsession.NewClient()}
 		fs.byNode[leader] = f
 	}
 	f.poke()
@@ -67,6 +70,12 @@ type fetching struct {
 	sent     replica.FetchPosition
 }
 
+// fetchedAs is who a partition was fetched for.
+type fetchedAs struct {
+	follower *replica.Follower
+	epoch    wire.LeaderEpoch
+}
+
 func (f *fetcher) step() {
 	f.queued = false
 	if f.busy || f.work > 0 || f.n.stopped {
@@ -83,6 +92,12 @@ func (f *fetcher) step() {
 			continue
 		}
 		if pos, ok := p.follower.Fetch(now); ok {
+			if as := (fetchedAs{p.follower, pos.CurrentLeaderEpoch}); as != p.fetchedAs {
+				// What the session told an earlier follower, or of an earlier leader epoch,
+				// is not known here, and would not be said again.
+				p.fetchedAs = as
+				f.session.Forget()
+			}
 			batch = append(batch, fetching{p, p.follower, pos})
 		} else {
 			wakeAt = min(wakeAt, p.follower.Deadline())
@@ -93,15 +108,17 @@ func (f *fetcher) step() {
 		return
 	}
 	f.busy = true
-	f.n.send(f.leader, laneReplicaFetch, f.request(batch), f.n.fetchTimeout(), func(resp kmsg.Response, err error) {
+	req, full := f.request(batch)
+	f.n.send(f.leader, laneReplicaFetch, req, f.n.fetchTimeout(), func(resp kmsg.Response, err error) {
 		f.busy = false
 		if err != nil {
 			f.n.env.Trace.Event(env.Debug, "fetch-failed", env.I("leader", f.leader), env.Err(err))
+			f.session.Forget() // whoever answers next may never have heard of it
 			now := int64(f.n.env.Clock.Now())
 			f.sleep(now, now+int64(f.n.fetchBackoff()))
 			return
 		}
-		f.take(batch, resp.(*kmsg.FetchResponse))
+		f.take(batch, resp.(*kmsg.FetchResponse), full)
 		f.poke()
 	})
 }
@@ -117,55 +134,93 @@ func (f *fetcher) sleep(now, until int64) {
 	}
 }
 
-func (f *fetcher) request(batch []fetching) *kmsg.FetchRequest {
+// request is the next one of the session; full says that it names all partitions.
+func (f *fetcher) request(batch []fetching) (req *kmsg.FetchRequest, full bool) {
 	c := f.n.cfg
-	req := kmsg.NewPtrFetchRequest()
+	want := make([]fetchsession.Partition, len(batch)) // sorted by topic name
+	for i, b := range batch {
+		want[i] = fetchsession.Partition{
+			Key: sessionKey(b.p), FetchOffset: b.sent.Offset, CurrentLeaderEpoch: b.sent.CurrentLeaderEpoch,
+			LastFetchedEpoch: b.sent.LastFetchedEpoch, LogStart: b.sent.LogStart, MaxBytes: int32(c.ReplicaFetchMaxBytes),
+		}
+	}
+	next := f.session.Build(want)
+	req = kmsg.NewPtrFetchRequest()
 	req.Version, req.ClusterID = versionReplicaFetch, &f.n.clusterID
 	req.ReplicaState.ID, req.ReplicaState.Epoch = int32(c.NodeID), int64(f.n.brokerEpoch)
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(c.ReplicaFetchMaxWaitMs), int32(c.ReplicaFetchMinBytes), int32(c.ReplicaFetchMaxResponse)
-	req.SessionEpoch = -1
-	for _, b := range batch { // sorted by topic name
-		if k := len(req.Topics); k == 0 || req.Topics[k-1].TopicID != b.p.id.TopicID {
+	req.SessionID, req.SessionEpoch = next.SessionID, next.Epoch
+	for _, w := range next.Partitions {
+		if k := len(req.Topics); k == 0 || req.Topics[k-1].TopicID != w.TopicID {
 			t := kmsg.NewFetchRequestTopic()
-			t.Topic, t.TopicID = b.p.tp.Topic, b.p.id.TopicID
+			t.TopicID = w.TopicID
 			req.Topics = append(req.Topics, t)
 		}
 		p := kmsg.NewFetchRequestTopicPartition()
-		p.Partition, p.FetchOffset, p.CurrentLeaderEpoch = b.p.tp.Partition, int64(b.sent.Offset), int32(b.sent.CurrentLeaderEpoch)
-		p.LastFetchedEpoch, p.LogStartOffset = int32(b.sent.LastFetchedEpoch), int64(b.sent.LogStart)
-		p.PartitionMaxBytes = int32(c.ReplicaFetchMaxBytes)
+		p.Partition, p.FetchOffset, p.CurrentLeaderEpoch = w.Partition, int64(w.FetchOffset), int32(w.CurrentLeaderEpoch)
+		p.LastFetchedEpoch, p.LogStartOffset, p.PartitionMaxBytes = int32(w.LastFetchedEpoch), int64(w.LogStart), w.MaxBytes
 		t := &req.Topics[len(req.Topics)-1]
 		t.Partitions = append(t.Partitions, p)
 	}
-	return req
+	for _, key := range next.Forgotten {
+		if k := len(req.ForgottenTopics); k == 0 || req.ForgottenTopics[k-1].TopicID != key.TopicID {
+			t := kmsg.NewFetchRequestForgottenTopic()
+			t.TopicID = key.TopicID
+			req.ForgottenTopics = append(req.ForgottenTopics, t)
+		}
+		t := &req.ForgottenTopics[len(req.ForgottenTopics)-1]
+		t.Partitions = append(t.Partitions, key.Partition)
+	}
+	return req, next.Epoch == fetchsession.NewSession
+}
+
+func sessionKey(p *partition) fetchsession.Key {
+	return fetchsession.Key{TopicID: p.id.TopicID, Partition: p.id.Partition}
 }
 
 // take hands every partition its part of the answer.
-func (f *fetcher) take(batch []fetching, resp *kmsg.FetchResponse) {
-	answers := make(map[wire.TopicIDPartition]*kmsg.FetchResponseTopicPartition, len(batch))
+func (f *fetcher) take(batch []fetching, resp *kmsg.FetchResponse, full bool) {
+	answers := make(map[fetchsession.Key]*kmsg.FetchResponseTopicPartition, len(batch))
+	var got []fetchsession.Key
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		for j := range t.Partitions {
-			answers[wire.TopicIDPartition{TopicID: t.TopicID, Partition: t.Partitions[j].Partition}] = &t.Partitions[j]
+			key := fetchsession.Key{TopicID: t.TopicID, Partition: t.Partitions[j].Partition}
+			answers[key] = &t.Partitions[j]
+			got = append(got, key)
 		}
 	}
 	whole := kerr.TypedErrorForCode(resp.ErrorCode)
+	if !f.session.OnResponse(resp.SessionID, whole, got) {
+		if !full && (whole == kerr.FetchSessionIDNotFound || whole == kerr.InvalidFetchSessionEpoch) {
+			return // the session is gone, and the next request asks for another
+		}
+		if whole == nil {
+			whole = kerr.UnknownServerError // not an answer to what was asked
+		}
+	}
 	now := int64(f.n.env.Clock.Now())
 	for _, b := range batch {
+		a := answers[sessionKey(b.p)]
+		if a == nil && whole == nil {
+			continue // nothing new
+		}
 		if b.p.follower != b.follower {
-			continue // the role changed while the request was on its way
+			// The role changed while the request was on its way. What the answer said is
+			// lost, and the session would not say it again.
+			f.session.Forget()
+			continue
 		}
-		a := answers[b.p.id]
-		got := replica.FetchedPartition{Err: whole, Diverging: replica.NoEpochEnd}
+		part := replica.FetchedPartition{Err: whole, Diverging: replica.NoEpochEnd}
 		var records []byte
-		switch {
-		case whole != nil:
-		case a == nil:
-			got.Err = kerr.UnknownServerError
-		default:
-			got, records = f.fetched(b, a)
+		if whole == nil {
+			part, records = f.fetched(b, a)
 		}
-		f.n.fetchers.actOn(b.p, b.follower.OnFetched(now, b.sent, got), records)
+		step := b.follower.OnFetched(now, b.sent, part)
+		if step.ForgetSession {
+			f.session.Forget()
+		}
+		f.n.fetchers.actOn(b.p, step, records)
 	}
 }
 

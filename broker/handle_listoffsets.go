@@ -12,21 +12,34 @@ import (
 
 // Timestamps with a meaning of their own.
 const (
-	listLatest         = -1
-	listEarliest       = -2
-	listMaxTimestamp   = -3 // KIP-734, version 7
-	listEarliestLocal  = -4 // KIP-405, version 8
-	listLatestTiered   = -5 // KIP-1005, version 9
-	listEarliestUpload = -6 // KIP-1023, version 11
+	listLatest        = -1
+	listEarliest      = -2
+	listMaxTimestamp  = -3 // KIP-734
+	listEarliestLocal = -4 // KIP-405
+	listLatestTiered  = -5 // KIP-1005
 )
+
+// lowestListOffsets is the version of ListOffsets in which a negative timestamp came.
+var lowestListOffsets = map[int64]int16{listLatest: 1, listEarliest: 1, listMaxTimestamp: 7, listEarliestLocal: 8, listLatestTiered: 9}
 
 // ListOffsets (key 2, versions 1-10). Latest is the high watermark for consumers and
 // is refused with OFFSET_NOT_AVAILABLE while a new leader might still be behind what an
-// earlier one answered (KIP-207). There is no tiered storage: the earliest local offset
+// earlier one answered (KIP-207). A partition that is asked for twice is INVALID_REQUEST,
+// a timestamp that the version does not know UNSUPPORTED_VERSION. There is no tiered storage: the earliest local offset
 // is the earliest, and there is no tiered one.
 func handleListOffsets(n *Node, r *request) {
 	req := r.msg.(*kmsg.ListOffsetsRequest)
 	resp := kmsg.NewPtrListOffsetsResponse()
+	type named struct {
+		topic string
+		index int32
+	}
+	times := make(map[named]int)
+	for i := range req.Topics {
+		for j := range req.Topics[i].Partitions {
+			times[named{req.Topics[i].Topic, req.Topics[i].Partitions[j].Partition}]++
+		}
+	}
 	open := 1
 	release := func() {
 		if open--; open == 0 {
@@ -46,8 +59,17 @@ func handleListOffsets(n *Node, r *request) {
 			*out = kmsg.NewListOffsetsResponseTopicPartition()
 			out.Partition = t.Partitions[j].Partition
 			out.Timestamp, out.Offset, out.LeaderEpoch = -1, -1, -1
+			ask := &t.Partitions[j]
+			if times[named{t.Topic, ask.Partition}] > 1 {
+				out.ErrorCode = kerr.InvalidRequest.Code
+				continue
+			}
+			if low, known := lowestListOffsets[ask.Timestamp]; ask.Timestamp < 0 && (!known || r.header.Version < low) {
+				out.ErrorCode = kerr.UnsupportedVersion.Code
+				continue
+			}
 			open++
-			n.listOffset(t.Topic, &t.Partitions[j], wire.NodeID(req.ReplicaID), func(found storage.TimestampOffset, code int16) {
+			n.listOffset(t.Topic, ask, wire.NodeID(req.ReplicaID), func(found storage.TimestampOffset, code int16) {
 				out.ErrorCode = code
 				if code == 0 {
 					out.Timestamp, out.Offset, out.LeaderEpoch = found.Timestamp, int64(found.Offset), int32(found.Epoch)
@@ -62,16 +84,8 @@ func handleListOffsets(n *Node, r *request) {
 // listOffset answers for one partition, perhaps at once.
 func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartition, replicaID wire.NodeID, done func(storage.TimestampOffset, int16)) {
 	none := storage.TimestampOffset{Timestamp: -1, Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
-	p := n.replicas.lookup(topic, req.Partition)
-	if p == nil {
-		code := unknownPartition
-		if n.image.Partition(topic, req.Partition) != nil {
-			code = kerr.NotLeaderForPartition.Code
-		}
-		done(none, code)
-		return
-	}
-	if code := p.notLeading(); code != 0 {
+	p, code := n.leading(topic, req.Partition)
+	if code != 0 {
 		done(none, code)
 		return
 	}
@@ -96,7 +110,7 @@ func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartiti
 	case listEarliest, listEarliestLocal:
 		first := p.log.LogStartOffset()
 		done(storage.TimestampOffset{Timestamp: -1, Offset: first, Epoch: p.epochAt(first)}, 0)
-	case listLatestTiered, listEarliestUpload:
+	case listLatestTiered:
 		done(none, 0)
 	default:
 		leader := p.leader
@@ -115,12 +129,9 @@ func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartiti
 				done(at, 0)
 			}
 		}
-		switch {
-		case req.Timestamp == listMaxTimestamp:
+		if req.Timestamp == listMaxTimestamp {
 			p.log.OffsetOfMaxTimestamp(found)
-		case req.Timestamp < 0:
-			done(none, kerr.UnsupportedVersion.Code)
-		default:
+		} else {
 			p.log.OffsetForTimestamp(req.Timestamp, found)
 		}
 	}

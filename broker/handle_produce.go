@@ -11,7 +11,8 @@ import (
 	"odradek/broker/wire"
 )
 
-// unknownPartition is the code for a topic or partition that this broker does not have.
+// unknownPartition is the code for a topic or partition that does not exist, notLeader
+// that for one that another broker leads.
 var (
 	unknownPartition = kerr.UnknownTopicOrPartition.Code
 	notLeader        = kerr.NotLeaderForPartition.Code
@@ -22,82 +23,114 @@ var (
 // all of them, at most the request's time-out, after which those still waiting for
 // replicas are REQUEST_TIMED_OUT: their records may or may not survive. With acks=0
 // there is no answer; an error then closes the connection, which is the only way to
-// tell the client that its metadata is stale.
+// tell the client that its metadata is stale. From version 8 on, records at fault are
+// named (KIP-467); from version 10 on, an outdated client is told the leader (KIP-951).
 //
-// Requests of one connection are appended in their order but not one after the other:
-// the next may be appended before this one is acknowledged. Kafka waits.
+// Deviations: requests of one connection are appended in their order but not one after
+// the other: the next may be appended before this one is acknowledged. Kafka waits. A
+// partition that a request names twice is appended to twice, where Kafka drops one of
+// them. Internal topics are closed to every client, also to those that call themselves
+// __admin_client. There are no transactions: INVALID_TXN_STATE.
 func handleProduce(n *Node, r *request) {
 	req := r.msg.(*kmsg.ProduceRequest)
-	op := &produceOp{n: n, r: r, acks: req.Acks, resp: kmsg.NewPtrProduceResponse()}
-	refuse := int16(0)
-	switch {
-	case req.Acks < -1 || req.Acks > 1:
-		refuse = kerr.InvalidRequiredAcks.Code
-	case req.TransactionID != nil:
-		refuse = kerr.InvalidTxnState.Code // there is no coordinator to have begun it
-	}
-	for i := range req.Topics {
-		t := &req.Topics[i]
-		rt := kmsg.NewProduceResponseTopic()
-		rt.Topic, rt.TopicID = t.Topic, t.TopicID
-		rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(t.Partitions))
-		for j := range rt.Partitions {
-			rt.Partitions[j] = kmsg.NewProduceResponseTopicPartition()
-			rt.Partitions[j].Partition = t.Partitions[j].Partition
-			op.open++
-		}
-		op.resp.Topics = append(op.resp.Topics, rt)
-	}
+	op := newProduceOp(n, r, req)
+	r.abandon = op.abandon
 	op.open++ // held until every partition is under way
+	k := 0
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
-			out := &op.resp.Topics[i].Partitions[j]
-			if refuse != 0 {
-				op.set(out, appendError(refuse, ""))
+			part := &op.parts[k]
+			k++
+			p, code := n.leading(t.Topic, t.Partitions[j].Partition)
+			switch {
+			case req.Acks < -1 || req.Acks > 1:
+				code = kerr.InvalidRequiredAcks.Code
+			case req.TransactionID != nil:
+				code = kerr.InvalidTxnState.Code // there is no coordinator to have begun it
+			case internalTopic(t.Topic):
+				code = kerr.InvalidTopicException.Code
+			}
+			if code != 0 {
+				part.finish(appendError(code, ""))
 				continue
 			}
-			p := n.replicas.lookup(t.Topic, t.Partitions[j].Partition)
-			if p == nil {
-				op.set(out, appendError(unknownPartition, ""))
-				continue
-			}
-			if req.Acks == -1 {
-				op.parked = append(op.parked, parkedAppend{p, out})
-			}
-			p.append(r.header.Version, req.Acks, t.Partitions[j].Records, func(res appendResult) { op.set(out, res) })
+			part.p = p
+			p.append(r.header.Version, req.Acks, t.Partitions[j].Records, part)
 		}
 	}
 	op.release()
-	if !op.answered && req.Acks == -1 {
+	if op.r != nil && req.Acks == -1 {
 		op.timer = n.env.Clock.After(time.Duration(max(req.TimeoutMillis, 0))*time.Millisecond, op.expire)
 	}
 }
 
 // produceOp is a Produce request whose partitions are under way.
 type produceOp struct {
-	n        *Node
-	r        *request
-	acks     int16
-	resp     *kmsg.ProduceResponse
-	open     int // partitions without a result, plus one while the request is being read
-	failed   bool
-	answered bool
-	timer    env.Timer
-	parked   []parkedAppend
+	n      *Node
+	r      *request // nil once it is answered or given up
+	acks   int16
+	resp   *kmsg.ProduceResponse
+	parts  []produced
+	open   int // partitions without a result, plus one while the request is being read
+	failed bool
+	timer  env.Timer
 }
 
-type parkedAppend struct {
-	p   *partition
-	out *kmsg.ProduceResponseTopicPartition
+// produced is one partition of it. It may wait in the partition's acks, and outlive
+// the request in the log's queue: it must not keep the records in memory.
+type produced struct {
+	op       *produceOp
+	out      *kmsg.ProduceResponseTopicPartition
+	p        *partition // nil if it was refused
+	required wire.Offset
+	res      appendResult // to be told once the high watermark reaches required
+	parked   bool         // in the partition's acks
+	done     bool
 }
 
-func (op *produceOp) set(out *kmsg.ProduceResponseTopicPartition, res appendResult) {
-	if op.answered {
-		return // the time-out was faster
+func newProduceOp(n *Node, r *request, req *kmsg.ProduceRequest) *produceOp {
+	op := &produceOp{n: n, r: r, acks: req.Acks, resp: kmsg.NewPtrProduceResponse()}
+	for i := range req.Topics {
+		op.open += len(req.Topics[i].Partitions)
 	}
+	op.parts = make([]produced, op.open)
+	op.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	k := 0
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		rt := &op.resp.Topics[i]
+		rt.Topic, rt.TopicID = t.Topic, t.TopicID
+		rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(t.Partitions))
+		for j := range rt.Partitions {
+			rt.Partitions[j] = kmsg.NewProduceResponseTopicPartition()
+			rt.Partitions[j].Partition = t.Partitions[j].Partition
+			op.parts[k] = produced{op: op, out: &rt.Partitions[j]}
+			k++
+		}
+	}
+	return op
+}
+
+// finish takes the partition's result.
+func (part *produced) finish(res appendResult) {
+	op := part.op
+	if part.done || op.r == nil {
+		return // the time-out was faster, or the client has gone
+	}
+	part.done = true
+	part.set(res)
+	op.release()
+}
+
+func (part *produced) set(res appendResult) {
+	out := part.out
 	out.BaseOffset, out.LogAppendTime, out.LogStartOffset = int64(res.base), res.appendTime, int64(res.logStart)
 	out.ErrorCode = res.code
+	if res.code == 0 {
+		return
+	}
+	part.op.failed = true
 	if res.message != "" {
 		out.ErrorMessage = kmsg.StringPtr(res.message)
 	}
@@ -109,56 +142,97 @@ func (op *produceOp) set(out *kmsg.ProduceResponseTopicPartition, res appendResu
 		}
 		out.ErrorRecords = append(out.ErrorRecords, e)
 	}
-	if res.code != 0 {
-		op.failed = true
-	}
-	for i := range op.parked {
-		if op.parked[i].out == out {
-			op.parked[i].out = nil
-		}
-	}
-	op.release()
 }
 
 func (op *produceOp) release() {
-	if op.open--; op.open > 0 {
-		return
+	if op.open--; op.open == 0 && op.r != nil {
+		op.answer()
 	}
-	op.answer()
 }
 
 // expire answers for the partitions that still wait.
 func (op *produceOp) expire() {
 	op.timer = nil
-	for _, w := range op.parked {
-		if w.out != nil {
-			w.out.BaseOffset, w.out.LogAppendTime, w.out.LogStartOffset = -1, -1, -1
-			w.out.ErrorCode = kerr.RequestTimedOut.Code
-			op.failed = true
+	for i := range op.parts {
+		if part := &op.parts[i]; !part.done {
+			part.set(appendError(kerr.RequestTimedOut.Code, ""))
 		}
 	}
 	op.answer()
 }
 
 func (op *produceOp) answer() {
-	if op.answered {
-		return
+	r := op.end()
+	switch {
+	case op.acks != 0:
+		op.hint(r.header.Version)
+		r.reply(op.resp)
+	case op.failed:
+		r.hangUp("produce with acks=0 failed")
+	default:
+		r.noReply()
 	}
-	op.answered = true
+}
+
+// abandon gives the request up: its client has gone.
+func (op *produceOp) abandon() {
+	if op.r != nil {
+		op.end()
+	}
+}
+
+// end lets go of whatever waits.
+func (op *produceOp) end() *request {
+	r := op.r
+	op.r = nil
 	if op.timer != nil {
 		op.timer.Stop()
 	}
-	switch {
-	case op.acks != 0:
-		op.r.reply(op.resp)
-	case op.failed:
-		op.r.hangUp("produce with acks=0 failed")
-	default:
-		op.r.noReply()
+	for i := range op.parts {
+		if part := &op.parts[i]; !part.done {
+			part.done = true
+			if part.p != nil {
+				part.p.forgetAck(part)
+			}
+		}
 	}
-	// A partition may wait for its replicas long after the time-out; it must not keep
-	// the records in memory.
-	op.r = nil
+	return r
+}
+
+// hint names the leaders of partitions that were refused for not being led here.
+func (op *produceOp) hint(version int16) {
+	if !op.failed || version < 10 {
+		return
+	}
+	var hints leaderHints
+	for i := range op.resp.Topics {
+		t := &op.resp.Topics[i]
+		for j := range t.Partitions {
+			if out := &t.Partitions[j]; hinted(out.ErrorCode) {
+				out.CurrentLeader.LeaderID, out.CurrentLeader.LeaderEpoch = hints.leader(op.n.image.Partition(t.Topic, out.Partition))
+			}
+		}
+	}
+	for _, e := range hints.endpoints(op.n) {
+		b := kmsg.NewProduceResponseBroker()
+		b.NodeID, b.Host, b.Port, b.Rack = e.id, e.host, e.port, e.rack
+		op.resp.Brokers = append(op.resp.Brokers, b)
+	}
+}
+
+// refuseOldProduce answers a Produce of versions 0 to 2, whose message sets have
+// formats from before record batches.
+func refuseOldProduce(r *request) {
+	req := r.msg.(*kmsg.ProduceRequest)
+	if req.Acks == 0 {
+		r.hangUp("produce version with old message formats")
+		return
+	}
+	op := newProduceOp(r.conn.n, r, req)
+	for i := range op.parts {
+		op.parts[i].set(appendError(kerr.UnsupportedVersion.Code, ""))
+	}
+	r.reply(op.resp)
 }
 
 // produceRules is what a topic and a request version demand of a batch.

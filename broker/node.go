@@ -13,6 +13,7 @@ import (
 
 	"odradek/broker/config"
 	"odradek/broker/env"
+	"odradek/broker/fetchsession"
 	"odradek/broker/metadata"
 	"odradek/broker/raft"
 	"odradek/broker/replica"
@@ -72,6 +73,7 @@ type Node struct {
 	replicaConfig replica.Config
 	replicas      *replicas
 	fetchers      *fetchers
+	sessions      *fetchsession.Cache
 	alterISR      alterISR
 	producerIDs   producerIDs
 
@@ -79,6 +81,7 @@ type Node struct {
 	versions *wire.Versions
 	listener env.Listener
 	conns    map[int64]*conn
+	connsOf  map[string]int // number of conns by the client's host
 	lastConn int64
 	peers    map[peerKey]*peer
 
@@ -98,7 +101,7 @@ func Start(e *env.Env, o Options) *Node {
 		clientID: "node-" + strconv.Itoa(int(o.Config.NodeID)),
 		codec:    wire.NewCodec(o.Config.MaxRequestBytes),
 		image:    metadata.NewImage(), brokerEpoch: wire.NoBrokerEpoch,
-		handlers: make(map[int16]handler), conns: make(map[int64]*conn), peers: make(map[peerKey]*peer),
+		handlers: make(map[int16]handler), conns: make(map[int64]*conn), connsOf: make(map[string]int), peers: make(map[peerKey]*peer),
 		creating: make(map[string]bool),
 	}
 	n.clusterID = o.ClusterID
@@ -111,6 +114,9 @@ func Start(e *env.Env, o Options) *Node {
 	n.replicaConfig.Fail = e.Fail
 	n.replicas = newReplicas(n)
 	n.fetchers = newFetchers(n)
+	sessions := fetchsession.DefaultConfig()
+	sessions.Slots = n.cfg.FetchSessionCacheSlots
+	n.sessions = fetchsession.NewCache(sessions, e.Rand.Stream("fetch-sessions"))
 	n.alterISR.n = n
 	e.Tasks.Go(n.start)
 	return n

@@ -30,11 +30,16 @@ type partition struct {
 
 	leader   *replica.Leader
 	follower *replica.Follower
+	// fetchedAs is what the last fetch session that had the partition was told for.
+	fetchedAs fetchedAs
+	isrSize  int // of the ISR as the leader knows it
 	// hw is the high watermark that the last role knew, for the next one.
 	hw wire.Offset
 
 	// acks are the acks=all produces that wait for the high watermark, by offset.
-	acks []ackWait
+	// Those that were given up meanwhile go when they are more than the others.
+	acks    []*produced
+	givenUp int
 	// fetches wait for this partition to have more to read.
 	fetches []*fetchOp
 
@@ -43,11 +48,6 @@ type partition struct {
 	cutting bool // a truncation is under way
 	probed  probed
 	gone    bool // deleted, or closed with the node
-}
-
-type ackWait struct {
-	required wire.Offset
-	done     func(code int16)
 }
 
 func (p *partition) now() int64 { return int64(p.n.env.Clock.Now()) }
@@ -60,6 +60,7 @@ func (p *partition) opened(l *storage.Log, err error) {
 	}
 	p.log = l
 	p.hw = min(max(p.n.store.HighWatermark(p.tp), l.LogStartOffset()), l.LogEndOffset())
+	p.probe()
 	p.assume()
 }
 
@@ -131,6 +132,7 @@ func (p *partition) lead() {
 	}
 	p.n.env.Trace.Event(env.Info, "became-leader", env.S("partition", p.tp.String()),
 		env.I("epoch", m.LeaderEpoch), env.I("end", start.LogEnd), env.I("hw", p.hw))
+	p.isrSize = len(m.ISR)
 	c := p.replicaConfig()
 	var change replica.LeaderChange
 	p.leader, change = replica.NewLeader(p.now(), c, p.log, start)
@@ -157,6 +159,7 @@ func (p *partition) unfollow() {
 		p.hw = p.follower.HighWatermark()
 		p.follower.Stop()
 		p.follower = nil
+		p.probe()
 	}
 }
 
@@ -168,10 +171,11 @@ func (p *partition) resign(code int16) {
 	p.hw = p.leader.HighWatermark()
 	p.n.env.Trace.Event(env.Info, "resigned", env.S("partition", p.tp.String()), env.I("epoch", p.leader.LeaderEpoch()))
 	p.leader = nil
+	p.probe()
 	waiting := p.acks
-	p.acks = nil
-	for _, w := range waiting {
-		w.done(code)
+	p.acks, p.givenUp = nil, 0
+	for _, part := range waiting {
+		part.finish(appendError(code, ""))
 	}
 	p.wakeFetches(true)
 }
@@ -199,9 +203,14 @@ func (p *partition) advanced() {
 
 // apply acts on what an input changed in the leader.
 func (p *partition) apply(c replica.LeaderChange) {
+	p.probe()
 	if c.ISR {
-		s := p.leader.Snapshot()
-		p.n.env.Trace.Event(env.Info, "isr-changed", env.S("partition", p.tp.String()), env.I("size", int32(len(s.Partition.ISR))))
+		kind, size := "isr-expanded", len(p.leader.Snapshot().Partition.ISR)
+		if size < p.isrSize {
+			kind = "isr-shrunk"
+		}
+		p.isrSize = size
+		p.n.env.Trace.Event(env.Info, kind, env.S("partition", p.tp.String()), env.I("size", int32(size)))
 	}
 	if c.HighWatermark || c.ISR {
 		p.release()
@@ -216,20 +225,33 @@ func (p *partition) apply(c replica.LeaderChange) {
 // release answers the acks=all produces that the high watermark has reached.
 func (p *partition) release() {
 	k := 0
-	for k < len(p.acks) {
-		done, kafkaErr := p.leader.Acked(p.acks[k].required)
-		if !done {
+	for ; k < len(p.acks); k++ {
+		part := p.acks[k]
+		if part.done {
+			p.givenUp--
+			continue
+		}
+		reached, kafkaErr := p.leader.Acked(part.required)
+		if !reached {
 			break
 		}
-		code := int16(0)
 		if kafkaErr != nil {
-			code = kafkaErr.Code
+			part.res = appendError(kafkaErr.Code, "")
 		}
-		w := p.acks[k]
-		k++
-		w.done(code)
+		part.finish(part.res)
 	}
 	p.acks = slices.Delete(p.acks, 0, k)
+}
+
+// forgetAck lets go of a produce that does not wait any more.
+func (p *partition) forgetAck(part *produced) {
+	if !part.parked {
+		return
+	}
+	if p.givenUp++; 2*p.givenUp > len(p.acks) {
+		p.acks = slices.DeleteFunc(p.acks, func(w *produced) bool { return w.done })
+		p.givenUp = 0
+	}
 }
 
 // arm sets the timer for the leader's deadline, unless it is set for sooner: the
@@ -281,22 +303,18 @@ func appendError(code int16, message string) appendResult {
 	return appendResult{base: wire.NoOffset, appendTime: -1, logStart: wire.NoOffset, code: code, message: message}
 }
 
-// append validates and appends a produced batch. done comes once, perhaps at once:
-// with acks 0 and 1 after the write, with acks=all after the high watermark passed
-// the batch.
-func (p *partition) append(version int16, acks int16, b []byte, done func(appendResult)) {
-	if code := p.notLeading(); code != 0 {
-		done(appendError(code, ""))
-		return
-	}
+// append validates and appends a produced batch. part gets the result, perhaps at
+// once: with acks 0 and 1 after the write, with acks=all after the high watermark
+// passed the batch.
+func (p *partition) append(version int16, acks int16, b []byte, part *produced) {
 	if acks == -1 {
 		if kafkaErr := p.leader.CheckProduce(); kafkaErr != nil {
-			done(appendError(kafkaErr.Code, ""))
+			part.finish(appendError(kafkaErr.Code, ""))
 			return
 		}
 	}
 	p.n.env.CPU.Charge(env.OpCRC, len(b))
-	_, batch, err := p.n.codec.Validate(b, p.n.produceRules(version, &p.topic))
+	h, batch, err := p.n.codec.Validate(b, p.n.produceRules(version, &p.topic))
 	if err != nil {
 		var bad *wire.BatchError
 		if !errors.As(err, &bad) {
@@ -304,32 +322,35 @@ func (p *partition) append(version int16, acks int16, b []byte, done func(append
 		}
 		r := appendError(bad.Code.Code, bad.Message)
 		r.records = bad.Records
-		done(r)
+		part.finish(r)
+		return
+	}
+	if h.Transactional() {
+		// Nobody would ever end that transaction, and readers of committed records
+		// would wait for it.
+		part.finish(appendError(kerr.InvalidTxnState.Code, "this broker has no transactions"))
 		return
 	}
 	leader := p.leader
 	p.log.Append(batch, storage.AppendOptions{Epoch: leader.LeaderEpoch()}, func(res storage.AppendResult, err error) {
 		switch {
+		case part.done: // timed out, or the client has gone
+			return
 		case err != nil:
-			done(appendError(p.storageCode(err), ""))
+			part.finish(appendError(p.storageCode(err), ""))
 			return
 		case p.leader != leader:
 			// Written, but by a leader whose epoch is over: the next one may cut it off.
-			done(appendError(kerr.NotLeaderForPartition.Code, ""))
+			part.finish(appendError(notLeader, ""))
 			return
 		}
-		r := appendResult{base: res.BaseOffset, appendTime: res.AppendTime, logStart: p.log.LogStartOffset()}
+		part.res = appendResult{base: res.BaseOffset, appendTime: res.AppendTime, logStart: p.log.LogStartOffset()}
 		if acks != -1 {
-			done(r)
+			part.finish(part.res)
 			return
 		}
-		p.acks = append(p.acks, ackWait{res.NextOffset, func(code int16) {
-			if code != 0 {
-				done(appendError(code, ""))
-				return
-			}
-			done(r)
-		}})
+		part.required, part.parked = res.NextOffset, true
+		p.acks = append(p.acks, part)
 	})
 }
 

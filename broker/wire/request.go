@@ -65,7 +65,9 @@ const minRequestHeader = 8
 
 // DecodeRequest decodes a frame without its length prefix, if versions serves its
 // key and version. Errors are *[FrameError]; the header in them is as complete as
-// the frame allows, so that a response can be correlated.
+// the frame allows, so that a response can be correlated. Produce requests of the
+// versions that are advertised and not served come decoded with the error, unless they
+// are malformed, because their refusal has to name every partition.
 //
 // Byte fields of the request (Produce records, group metadata) alias frame.
 // Decoding takes at most [MaxDecodedBytes] of memory besides it.
@@ -93,7 +95,11 @@ func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Reques
 		return h, nil, &FrameError{UnknownKey, h, "the API is not served"}
 	}
 	if !versions.Serves(h.Key, h.Version) {
-		return h, nil, &FrameError{UnsupportedVersion, h, "the version is not served"}
+		refused := &FrameError{UnsupportedVersion, h, "the version is not served"}
+		if h.Key == keyProduce && h.Version >= 0 && h.Version < lowestProduce && idOK {
+			return h, decodeOldProduce(h, &w), refused
+		}
+		return h, nil, refused
 	}
 	req := kmsg.RequestForKey(h.Key)
 	req.SetVersion(h.Version)
@@ -112,6 +118,18 @@ func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Reques
 		return h, nil, &FrameError{Malformed, h, err.Error()}
 	}
 	return h, req, nil
+}
+
+// decodeOldProduce decodes a Produce request of a version that is not served; nil if
+// it is malformed besides.
+func decodeOldProduce(h RequestHeader, w *shapeWalk) kmsg.Request {
+	shape, body := shapes[keyProduce], w.rest
+	req := kmsg.NewPtrProduceRequest()
+	req.SetVersion(h.Version)
+	if !w.structure(&shape) || len(w.rest) > 0 || req.ReadFrom(body) != nil {
+		return nil
+	}
+	return req
 }
 
 var clientIDField = field{kind: kindString, nullable: true}

@@ -1,0 +1,88 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+)
+
+// request is one request on its way through the node. Its handler answers it exactly
+// once: by reply, send, noReply or hangUp. After its connection has closed, answers
+// are dropped.
+type request struct {
+	conn   *conn
+	header wire.RequestHeader
+	msg    kmsg.Request
+	// size is the frame's length in bytes.
+	size int
+
+	answered bool
+	out      []env.Segment
+	outSize  int // bytes
+	// abandon is called if the connection closes before the request is answered, for
+	// whatever would wait on in vain. The request must not be answered in it.
+	abandon func()
+	// via is set on a request that another broker forwarded in an Envelope: its
+	// answer goes there instead of to conn.
+	via func(body []byte)
+}
+
+// reply answers the request with a message, in the request's version.
+func (r *request) reply(resp kmsg.Response) {
+	if r.gone() {
+		return
+	}
+	resp.SetVersion(r.header.Version)
+	frame := wire.AppendResponse(nil, r.header.CorrelationID, resp)
+	if r.via != nil {
+		r.end()
+		r.via(frame)
+		return
+	}
+	r.send([]env.Segment{{Bytes: frame}})
+}
+
+// send answers the request with a complete frame.
+func (r *request) send(segs []env.Segment) {
+	if r.gone() {
+		return
+	}
+	r.end()
+	r.out = segs
+	for i := range segs {
+		r.outSize += segs[i].Size()
+	}
+	r.conn.held += r.outSize
+	r.conn.flush()
+}
+
+// noReply ends a request that gets no answer.
+func (r *request) noReply() { r.send(nil) }
+
+// hangUp ends a request by closing its connection, which is how Kafka reports
+// what it cannot answer.
+func (r *request) hangUp(why string) {
+	if r.gone() {
+		return
+	}
+	r.end()
+	r.conn.n.env.Trace.Event(env.Warn, "hang-up", env.S("client", r.conn.addr), env.S("why", why))
+	r.conn.close()
+}
+
+// gone ends the request if there is nobody left to answer.
+func (r *request) gone() bool {
+	if !r.conn.closed {
+		return false
+	}
+	r.end()
+	return true
+}
+
+func (r *request) end() {
+	if r.answered {
+		panic("broker: request answered twice")
+	}
+	r.answered, r.abandon = true, nil
+}
