@@ -30,9 +30,9 @@ func (l *lane) next() {
 	l.queue[0] = job{}
 	l.queue = l.queue[1:]
 	spawn(l.e, j.run, func(err error) {
+		j.done(err) // before the next job begins: it may have to know of the error
 		l.busy = false
 		l.next()
-		j.done(err)
 		if !l.busy && l.idle != nil {
 			l.idle()
 		}

@@ -48,6 +48,9 @@ func (l *Log) open(t *env.Task) error {
 		}
 		return l.openEmpty(t)
 	}
+	if bases, err = l.dropDeleted(t, bases); err != nil {
+		return err
+	}
 	// The log start may have gone back since the epochs below it were forgotten, by a
 	// restart of the log that was cut short.
 	start := max(l.logStart, bases[0])
@@ -75,6 +78,28 @@ func (l *Log) open(t *env.Task) error {
 		}
 	}
 	return l.finishOpen(t)
+}
+
+// dropDeleted finishes what DeleteRecords had begun: segments wholly below the log start go,
+// oldest first. It returns the others.
+func (l *Log) dropDeleted(t *env.Task, bases []wire.Offset) ([]wire.Offset, error) {
+	for len(bases) > 1 && bases[1] <= l.logStart {
+		if err := l.removeSegment(t, bases[0]); err != nil {
+			return nil, err
+		}
+		bases = bases[1:]
+	}
+	return bases, nil
+}
+
+// removeSegment deletes the files of a segment that is not open, durably.
+func (l *Log) removeSegment(t *env.Task, base wire.Offset) error {
+	for _, suffix := range segmentSuffixes {
+		if err := remove(t, l.e.Disk, segmentPath(l.dir, base, suffix)); err != nil {
+			return err
+		}
+	}
+	return syncDir(t, l.e.Disk, l.dir)
 }
 
 // listSegments returns the base offsets of the segments, sorted, and removes leftovers.
@@ -270,12 +295,7 @@ func (l *Log) dropSegments(t *env.Task, bases []wire.Offset) error {
 	slices.Reverse(bases)
 	for _, base := range bases {
 		l.trace(env.Warn, "segment-dropped", env.I("base", base), env.I("log-end", end.next))
-		for _, suffix := range segmentSuffixes {
-			if err := remove(t, l.e.Disk, segmentPath(l.dir, base, suffix)); err != nil {
-				return err
-			}
-		}
-		if err := syncDir(t, l.e.Disk, l.dir); err != nil {
+		if err := l.removeSegment(t, base); err != nil {
 			return err
 		}
 	}

@@ -158,6 +158,11 @@ func (l *Log) raiseEpochs(start wire.Offset) {
 
 func (l *Log) renameDeleted(t *env.Task, gone []*segment) error {
 	for _, s := range gone {
+		if l.err != nil {
+			// An older segment may have stayed: to go on would leave a hole, and recovery
+			// would take what follows it for lost.
+			return l.err
+		}
 		for _, suffix := range segmentSuffixes {
 			err := rename(t, l.e.Disk, s.path(suffix), s.path(suffix)+deletedSuffix)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -10,6 +10,7 @@ import (
 	"odradek/broker/env"
 	"odradek/broker/storage"
 	"odradek/broker/wire"
+	"odradek/sim/disk"
 )
 
 func TestSegmentsRoll(t *testing.T) {
@@ -108,6 +109,43 @@ func TestRetention(t *testing.T) {
 		}
 		if res := mustAppend(t, task, l, one(now, 1), storage.AppendOptions{}); res.BaseOffset != 12 {
 			t.Errorf("append after that: %+v", res)
+		}
+	})
+}
+
+// A segment that could not be deleted ends deleting: a hole behind it would make recovery drop
+// everything after.
+func TestFailedDeletionLeavesNoHole(t *testing.T) {
+	m := newMachine(t, 1)
+	cfg := smallConfig()
+	cfg.SegmentBytes = 250
+	m.must(func(task *env.Task) {
+		l := openT0(t, task, openStore(t, task, m.e), cfg)
+		for range 12 { // two to a segment
+			mustAppend(t, task, l, one(1, 32), storage.AppendOptions{Sync: true})
+		}
+		m.dev.FailNext(disk.OpRename, "00000000000000000000.log", 1)
+		left := 2
+		task.Suspend(func(wake func()) {
+			for _, bytes := range []int64{1000, 800} {
+				cfg.RetentionBytes = bytes
+				l.SetConfig(cfg)
+				l.ApplyRetention(12, func(n int, err error) {
+					if err == nil {
+						t.Errorf("%d segments deleted in spite of the error", n)
+					}
+					if left--; left == 0 {
+						wake()
+					}
+				})
+			}
+		})
+	})
+	m.crash(true)
+	m.must(func(task *env.Task) {
+		l := openT0(t, task, openStore(t, task, m.e), smallConfig())
+		if l.LogStartOffset() != 0 || l.LogEndOffset() != 12 {
+			t.Errorf("log is [%d, %d), want [0, 12)", l.LogStartOffset(), l.LogEndOffset())
 		}
 	})
 }
