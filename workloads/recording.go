@@ -156,7 +156,7 @@ func (r *reads) listed(tp wire.TopicPartition, which string, ask func() (client.
 		Which: which, Offset: wire.NoOffset,
 	})
 	got, err := ask()
-	e := history.Event{Time: r.site.now(), Outcome: history.OK, Offset: got.Offset}
+	e := history.Event{Time: r.site.now(), Outcome: history.OK, Offset: got.Offset, Epoch: got.Epoch}
 	if err != nil {
 		e.Outcome, e.Offset, e.Code, e.Detail = history.Failed, wire.NoOffset, codeOf(err), detailOf(err)
 	}

@@ -468,3 +468,29 @@ func TestDoubtfulErrorCodesAreUnknown(t *testing.T) {
 		t.Error("code 0 is not ok")
 	}
 }
+
+func TestOffsetFromADeposedLeaderIsAllowed(t *testing.T) {
+	history := func(first, second wire.LeaderEpoch) []Event {
+		r := NewRecorder(nil)
+		for _, a := range []struct {
+			offset wire.Offset
+			epoch  wire.LeaderEpoch
+		}{{10, first}, {4, second}} {
+			op := r.Invoke(Event{Func: ListOffsets, Process: "c", Topic: "t", Which: "latest"})
+			r.Return(op, Event{Outcome: OK, Offset: a.offset, Epoch: a.epoch})
+		}
+		return r.Events()
+	}
+	for _, c := range []struct {
+		first, second wire.LeaderEpoch
+		want          Verdict
+	}{{2, 1, Allowed}, {1, 2, Violation}, {2, 2, Violation}} {
+		report, err := Check(history(c.first, c.second), Guarantees{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(report.Anomalies) != 1 || report.Anomalies[0].Name != OffsetRegression || report.Anomalies[0].Verdict != c.want {
+			t.Errorf("epochs %d then %d: %v, want an offset regression that is a %s", c.first, c.second, report.Anomalies, c.want)
+		}
+	}
+}

@@ -97,6 +97,8 @@ type Event struct {
 	// Exact claims that the answer is the true high watermark, not a stale one
 	// (a deposed leader that does not know it yet may give that, legally).
 	Exact bool `json:"exact,omitempty"`
+	// Epoch is the leader epoch of the leader that answered, -1 or 0 if not told.
+	Epoch wire.LeaderEpoch `json:"epoch,omitempty"`
 
 	Offset  wire.Offset `json:"offset"`
 	Records []Record    `json:"records,omitempty"`

@@ -53,6 +53,7 @@ type latest struct {
 	invokeSeq, returnSeq int64
 	invoked, returned    int64
 	offset               wire.Offset
+	epoch                wire.LeaderEpoch
 }
 
 // partition is what a history says about one partition.
@@ -171,7 +172,7 @@ func collect(events []Event) []*partition {
 		case ListOffsets:
 			if e.Outcome == OK && begin.Which != "earliest" {
 				p := of(e)
-				p.latest[e.Process] = append(p.latest[e.Process], latest{begin.Seq, e.Seq, begin.Time, e.Time, e.Offset})
+				p.latest[e.Process] = append(p.latest[e.Process], latest{begin.Seq, e.Seq, begin.Time, e.Time, e.Offset, e.Epoch})
 			}
 		}
 	}
