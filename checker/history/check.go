@@ -111,7 +111,7 @@ func (c *check) vanished() {
 			continue
 		}
 		seen[r.Offset] = true
-		ruled := c.g.lossOfRead(c.tp, r.time)
+		ruled := c.g.lossOfRead(c.tp, r.Offset, r.time)
 		if c.g.Compaction && r.Offset < c.log.end && ruled.verdict == Violation {
 			ruled = allows("rule 19: compaction")
 		}

@@ -39,11 +39,13 @@ type Excuse struct {
 	Topic       string // "" is every topic
 	Partition   int32  // -1 is every partition
 	From, Until int64  // nanoseconds
-	Reason      string // "node 2 lost power"
+	// FromOffset is the lowest offset that the fault can have taken away.
+	FromOffset wire.Offset
+	Reason     string // "node 2 lost power"
 }
 
-func (x *Excuse) covers(tp wire.TopicPartition, invoked, returned int64) bool {
-	return (x.Topic == "" || x.Topic == tp.Topic) && (x.Partition == -1 || x.Partition == tp.Partition) &&
+func (x *Excuse) covers(tp wire.TopicPartition, o wire.Offset, invoked, returned int64) bool {
+	return o >= x.FromOffset && (x.Topic == "" || x.Topic == tp.Topic) && (x.Partition == -1 || x.Partition == tp.Partition) &&
 		invoked <= x.Until && returned >= x.From
 }
 
@@ -59,11 +61,11 @@ func violates(format string, args ...any) ruling {
 func allows(format string, args ...any) ruling { return ruling{Allowed, fmt.Sprintf(format, args...)} }
 
 // excused looks for an excuse by one of the rules.
-func (g *Guarantees) excused(tp wire.TopicPartition, invoked, returned int64, rules ...int) (ruling, bool) {
+func (g *Guarantees) excused(tp wire.TopicPartition, o wire.Offset, invoked, returned int64, rules ...int) (ruling, bool) {
 	for i := range g.Excuses {
 		x := &g.Excuses[i]
 		for _, rule := range rules {
-			if x.Rule == rule && x.covers(tp, invoked, returned) {
+			if x.Rule == rule && x.covers(tp, o, invoked, returned) {
 				return allows("rule %d: %s", rule, x.Reason), true
 			}
 		}
@@ -77,7 +79,7 @@ func (g *Guarantees) lossOfAppend(a *appendOp) ruling {
 	if a.acks == AcksLeader {
 		rules = append(rules, LeaderFailed)
 	}
-	switch r, ok := g.excused(a.tp, a.invoked, a.returned, rules...); {
+	switch r, ok := g.excused(a.tp, a.offset, a.invoked, a.returned, rules...); {
 	case a.acks == AcksNone:
 		return allows("rule 3: acks=0 promises nothing")
 	case g.Unclean:
@@ -92,11 +94,11 @@ func (g *Guarantees) lossOfAppend(a *appendOp) ruling {
 
 // lossOfRead rules on a record that a consumer got at time t and that is gone:
 // only what is below the high watermark is delivered.
-func (g *Guarantees) lossOfRead(tp wire.TopicPartition, t int64) ruling {
+func (g *Guarantees) lossOfRead(tp wire.TopicPartition, o wire.Offset, t int64) ruling {
 	if g.Unclean {
 		return allows("rule 8: unclean leader election")
 	}
-	if r, ok := g.excused(tp, t, t, PowerLost); ok {
+	if r, ok := g.excused(tp, o, t, t, PowerLost); ok {
 		return r
 	}
 	return violates("rule 2: only committed records are delivered")

@@ -30,7 +30,7 @@ func (c *check) inconsistencies() {
 	}
 	for i := range c.reads {
 		r := &c.reads[i]
-		all = append(all, observation{r.Record, r.process, []int64{r.returnSeq}, c.g.lossOfRead(c.tp, r.time)})
+		all = append(all, observation{r.Record, r.process, []int64{r.returnSeq}, c.g.lossOfRead(c.tp, r.Offset, r.time)})
 	}
 	// Stable: the final log comes first at each offset, then acknowledgements.
 	slices.SortStableFunc(all, func(a, b observation) int { return cmp.Compare(a.Offset, b.Offset) })
@@ -189,7 +189,7 @@ func (c *check) regressions() {
 					r = allows("the answer is from the leader of epoch %d, which epoch %d had replaced", a.epoch, high.epoch)
 				} else if c.g.Unclean {
 					r = allows("rule 8: unclean leader election")
-				} else if x, ok := c.g.excused(c.tp, high.invoked, high.returned, PowerLost); ok {
+				} else if x, ok := c.g.excused(c.tp, high.offset, high.invoked, high.returned, PowerLost); ok {
 					r = x
 				}
 				c.found(OffsetRegression, r, []int64{high.returnSeq, a.returnSeq}, "%s was told %d and later %d", process, high.offset, a.offset)

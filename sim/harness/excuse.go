@@ -2,7 +2,7 @@ package harness
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"time"
 
 	"odradek/broker/wire"
@@ -25,11 +25,14 @@ type excuses struct {
 	// suspects are the replicas that stopped uncleanly and have not caught up since.
 	suspects map[wire.TopicPartition]map[wire.NodeID]suspect
 	list     []history.Excuse
+	// excused, if set, is told of each excuse for a loss by crashes.
+	excused func(tp wire.TopicPartition, topic wire.UUID)
 }
 
 type suspect struct {
 	epoch     wire.BrokerEpoch // before the stop
 	powerLoss bool
+	flushed   wire.Offset // what survives a power loss
 }
 
 func newExcuses() *excuses {
@@ -46,8 +49,14 @@ func (x *excuses) dying(n *cluster.Node, powerLoss bool) {
 	if b := image.Broker(n.ID); b != nil {
 		epoch = b.Epoch
 	}
+	flushed := make(map[wire.TopicPartition]wire.Offset)
+	if n.Broker != nil {
+		for _, s := range n.Broker.Replicas() {
+			flushed[s.TopicPartition] = s.Flushed
+		}
+	}
 	for _, topic := range image.Topics() {
-		min := topicMinISR(n, image, topic.Name)
+		need := topicMinISR(n, image, topic.Name)
 		for _, p := range topic.Partitions {
 			if !p.HasReplica(n.ID) {
 				continue
@@ -65,29 +74,51 @@ func (x *excuses) dying(n *cluster.Node, powerLoss bool) {
 					delete(set, id) // registered anew, and caught up
 				}
 			}
-			set[n.ID] = suspect{epoch: epoch, powerLoss: powerLoss || set[n.ID].powerLoss}
-			lossy := slices.ContainsFunc(p.Replicas, func(id wire.NodeID) bool { return set[id].powerLoss })
-			if len(set) >= min && lossy {
+			now := suspect{epoch: epoch, powerLoss: powerLoss, flushed: flushed[tp]}
+			if before, ok := set[n.ID]; ok && before.powerLoss {
+				now.powerLoss, now.flushed = true, before.flushed
+				if powerLoss {
+					now.flushed = min(now.flushed, flushed[tp])
+				}
+			}
+			set[n.ID] = now
+			lossy := false
+			from := wire.Offset(math.MaxInt64)
+			for _, id := range p.Replicas {
+				if s := set[id]; s.powerLoss {
+					lossy, from = true, min(from, s.flushed)
+				}
+			}
+			if len(set) >= need && lossy {
 				x.list = append(x.list, history.Excuse{
-					Rule: history.PowerLost, Topic: tp.Topic, Partition: tp.Partition, Until: int64(x.k.Now()) + int64(time.Hour),
+					Rule: history.PowerLost, Topic: tp.Topic, Partition: tp.Partition, Until: int64(x.k.Now()), FromOffset: from,
 					Reason: fmt.Sprintf("%d of %d replicas had stopped uncleanly and not caught up, one of them by power loss", len(set), len(p.Replicas)),
 				})
+				if x.excused != nil {
+					x.excused(tp, p.TopicID)
+				}
 			}
 		}
 	}
 }
 
-// leaderWindow is how long before and after a change of leader a record with acks=1 may
-// be lost by it: before, because replication lags, after, because a leader that is cut
-// off does not know yet.
-const leaderWindow = 10 * time.Second
+// suspected reports whether a replica stopped uncleanly and is not known to have
+// caught up since.
+func (x *excuses) suspected(tp wire.TopicPartition, n wire.NodeID) bool {
+	_, ok := x.suspects[tp][n]
+	return ok
+}
 
-// leaderChanged allows the loss of records that only the old leader had.
-func (x *excuses) leaderChanged(tp wire.TopicPartition, epoch wire.LeaderEpoch) {
-	now := x.k.Now()
+// zombieWindow is how long a leader that is cut off or paused may go on acknowledging
+// acks=1 after it was replaced: longer than any fault of a plan.
+const zombieWindow = 20 * time.Second
+
+// leaderChanged allows the loss of acks=1 records that the new leader, whose log ended
+// at end when it was elected, does not have.
+func (x *excuses) leaderChanged(tp wire.TopicPartition, epoch wire.LeaderEpoch, end wire.Offset) {
 	x.list = append(x.list, history.Excuse{
 		Rule: history.LeaderFailed, Topic: tp.Topic, Partition: tp.Partition,
-		From: int64(now) - int64(leaderWindow), Until: int64(now) + int64(leaderWindow),
-		Reason: fmt.Sprintf("the leader changed in epoch %d", epoch),
+		Until: int64(x.k.Now()) + int64(zombieWindow), FromOffset: end,
+		Reason: fmt.Sprintf("the leader of epoch %d began at offset %d", epoch, end),
 	})
 }

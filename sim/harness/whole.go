@@ -39,6 +39,14 @@ func topicMinISR(n *cluster.Node, image *metadata.Image, topic string) int {
 	return n.MinISR()
 }
 
+func uncleanAllowed(n *cluster.Node, image *metadata.Image, topic string) bool {
+	const name = "unclean.leader.election.enable"
+	if v, ok := image.Config(metadata.Resource{Type: metadata.TopicResource, Name: topic}, name); ok {
+		return v == "true"
+	}
+	return n.TopicDefaults().UncleanLeaderElection
+}
+
 // allUnfenced reports whether every broker is up for clients.
 func (r *run) allUnfenced() bool {
 	image, _ := newestImage(r.cluster)
@@ -148,12 +156,12 @@ func (l *listener) Record(k *sim.Kernel, r *sim.Record) {
 		l.kind = k.Kind("became-leader")
 	}
 	if r.Kind == l.kind {
-		tp, epoch := leadership(r.Attrs)
-		l.run.excuses.leaderChanged(tp, epoch)
+		tp, epoch, end := leadership(r.Attrs)
+		l.run.excuses.leaderChanged(tp, epoch, end)
 	}
 }
 
-func leadership(attrs []env.Attr) (tp wire.TopicPartition, epoch wire.LeaderEpoch) {
+func leadership(attrs []env.Attr) (tp wire.TopicPartition, epoch wire.LeaderEpoch, end wire.Offset) {
 	for _, a := range attrs {
 		switch a.Key {
 		case "partition":
@@ -165,9 +173,11 @@ func leadership(attrs []env.Attr) (tp wire.TopicPartition, epoch wire.LeaderEpoc
 			tp = wire.TopicPartition{Topic: a.Str[:i], Partition: int32(n)}
 		case "epoch":
 			epoch = wire.LeaderEpoch(a.Int)
+		case "end":
+			end = wire.Offset(a.Int)
 		}
 	}
-	return tp, epoch
+	return tp, epoch, end
 }
 
 // lowLevel tells the kernel's, disks' and network's plumbing from what a reader wants to
