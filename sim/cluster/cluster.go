@@ -58,6 +58,10 @@ type Cluster struct {
 	// Dying is told of every process that ends otherwise than by a shutdown in good
 	// order, just before it does; powerLoss says that its page cache goes too.
 	Dying func(n *Node, powerLoss bool)
+	// Ended is told of every process that has ended, in whatever way.
+	Ended func(n *Node)
+	// Probe gives the observer of a process that starts; nil for none.
+	Probe func(n *Node) broker.Probe
 }
 
 // Node is a machine that runs a broker.
@@ -157,8 +161,12 @@ func (n *Node) Up() {
 	if n.Running() {
 		return
 	}
+	var probe broker.Probe
+	if n.c.Probe != nil {
+		probe = n.c.Probe(n)
+	}
 	n.Start(func(e env.Env) {
-		n.Broker = broker.Start(&e, broker.Options{Config: n.config, Static: n.static, Failed: n.gaveUp})
+		n.Broker = broker.Start(&e, broker.Options{Config: n.config, Static: n.static, Failed: n.gaveUp, Probe: probe})
 	})
 }
 
@@ -189,7 +197,11 @@ func (n *Node) dying(powerLoss bool) {
 
 func (n *Node) down(how func()) {
 	n.Broker = nil
+	running := n.Running()
 	how()
+	if running && n.c.Ended != nil {
+		n.c.Ended(n)
+	}
 }
 
 // Crash kills the process; the machine stays up.
@@ -258,6 +270,9 @@ func (c *Cluster) Names() []string {
 	slices.Sort(names)
 	return names
 }
+
+// TopicDefaults are the configs of topics that do not set them.
+func (n *Node) TopicDefaults() *config.Topic { return &n.config.TopicDefaults }
 
 // MinISR is min.insync.replicas of topics that do not set it.
 func (n *Node) MinISR() int { return n.config.TopicDefaults.MinInSyncReplicas }

@@ -74,3 +74,24 @@ type Stats struct {
 
 // Stats returns the counters so far.
 func (d *Device) Stats() Stats { return d.stats }
+
+// Names lists the files in a directory, sorted, as a process would see them at this
+// moment; no time passes. It is empty if there is no such directory.
+func (d *Device) Names(dir string) []string {
+	n, err := d.tree.dir(dir)
+	if err != nil {
+		return nil
+	}
+	return names(n.entries)
+}
+
+// Peek fills buf from a file as a process would read it at this moment; no time
+// passes. It returns how many bytes there were.
+func (d *Device) Peek(path string, buf []byte, off int64) int {
+	n, err := d.tree.lookup(path)
+	if err != nil || n.isDir() {
+		return 0
+	}
+	k, _ := n.read(buf, off) // the end of the file is all that can come between
+	return k
+}
