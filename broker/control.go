@@ -162,8 +162,9 @@ var peerVersions = wire.ServedVersions(
 )
 
 // handleControl serves the APIs that change the metadata (CreateTopics 2-7,
-// DeleteTopics 1-6, CreatePartitions 0-3, IncrementalAlterConfigs 0-1, ElectLeaders 0-2
-// and the brokers' own requests). The active controller decides them; any other node
+// DeleteTopics 1-6, CreatePartitions 0-3, AlterConfigs 0-2, IncrementalAlterConfigs 0-1,
+// ElectLeaders 0-2, AlterPartitionReassignments 0-1, ListPartitionReassignments 0,
+// UnregisterBroker 0 and the brokers' own requests). The active controller decides them; any other node
 // forwards a client's request to it in an Envelope (KIP-590), and answers a broker's
 // with NOT_CONTROLLER.
 func handleControl(n *Node, r *request) {
@@ -176,6 +177,12 @@ func handleControl(n *Node, r *request) {
 		r.reply(refusal(r.msg))
 		return
 	}
+	n.forward(r, to, func() { r.reply(refusal(r.msg)) })
+}
+
+// forward has the active controller answer a client's request (KIP-590); failed is
+// called if no answer came.
+func (n *Node) forward(r *request, to wire.NodeID, failed func()) {
 	req := kmsg.NewPtrEnvelopeRequest()
 	req.RequestData = wire.AppendRequest(nil, r.header.CorrelationID, n.clientID, r.msg)[wire.FramePrefix:]
 	req.ClientHostAddress = []byte{0, 0, 0, 0}
@@ -192,7 +199,7 @@ func handleControl(n *Node, r *request) {
 			}
 		}
 		n.env.Trace.Event(env.Debug, "forwarding-failed", env.I("controller", to), env.Err(err))
-		r.reply(refusal(r.msg))
+		failed()
 	})
 }
 
@@ -207,8 +214,8 @@ func refusal(req kmsg.Request) kmsg.Response {
 }
 
 // Envelope (key 58, version 0; KIP-590) carries a client's request that another broker
-// forwards to the active controller. Only the requests that change the metadata may
-// come in one.
+// forwards to the active controller. Only the requests that change the metadata,
+// and DescribeQuorum, may come in one.
 func handleEnvelope(n *Node, r *request) {
 	req := r.msg.(*kmsg.EnvelopeRequest)
 	resp := kmsg.NewPtrEnvelopeResponse()
@@ -218,7 +225,8 @@ func handleEnvelope(n *Node, r *request) {
 		return
 	}
 	header, msg, err := wire.DecodeRequest(req.RequestData, n.versions)
-	if err != nil || brokersOnly[kmsg.Key(header.Key)] || !slices.Contains(controller.Handles(), kmsg.Key(header.Key)) {
+	key := kmsg.Key(header.Key)
+	if err != nil || brokersOnly[key] || key != kmsg.DescribeQuorum && !slices.Contains(controller.Handles(), key) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		r.reply(resp)
 		return
@@ -227,7 +235,7 @@ func handleEnvelope(n *Node, r *request) {
 		resp.ResponseData = body[wire.FramePrefix:]
 		r.reply(resp)
 	}}
-	handleControl(n, inner)
+	n.handlers[header.Key](n, inner)
 }
 
 // autoCreate creates topics that a client asked about, with the defaults.

@@ -26,8 +26,8 @@ func (n *Node) registerHandlers() {
 
 	// Changes of the metadata go to the active controller wherever they arrive.
 	for _, key := range []kmsg.Key{
-		kmsg.CreateTopics, kmsg.DeleteTopics, kmsg.CreatePartitions, kmsg.IncrementalAlterConfigs,
-		kmsg.ElectLeaders,
+		kmsg.CreateTopics, kmsg.DeleteTopics, kmsg.CreatePartitions, kmsg.AlterConfigs, kmsg.IncrementalAlterConfigs,
+		kmsg.ElectLeaders, kmsg.AlterPartitionAssignments, kmsg.ListPartitionReassignments, kmsg.UnregisterBroker,
 	} {
 		on(key, handleControl)
 	}
@@ -36,6 +36,8 @@ func (n *Node) registerHandlers() {
 		on(kmsg.Produce, handleProduce)
 		on(kmsg.ListOffsets, handleListOffsets)
 		on(kmsg.Metadata, handleMetadata)
+		on(kmsg.DescribeTopicPartitions, handleDescribeTopicPartitions)
+		on(kmsg.ListConfigResources, handleListConfigResources)
 		on(kmsg.OffsetForLeaderEpoch, handleOffsetForLeaderEpoch)
 		on(kmsg.FindCoordinator, handleFindCoordinator)
 		on(kmsg.InitProducerID, handleInitProducerID)

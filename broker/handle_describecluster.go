@@ -27,9 +27,7 @@ func handleDescribeCluster(n *Node, r *request) {
 			}
 			db := kmsg.NewDescribeClusterResponseBroker()
 			db.NodeID, db.Host, db.Port, db.IsFenced = int32(b.ID), e.Host, int32(e.Port), b.Fenced
-			if b.Rack != "" {
-				db.Rack = kmsg.StringPtr(b.Rack)
-			}
+			db.Rack = rackOf(b)
 			resp.Brokers = append(resp.Brokers, db)
 		}
 	case req.EndpointType == 2:

@@ -15,12 +15,27 @@ import (
 // DescribeConfigs (key 32, versions 1-4; KIP-133, KIP-226, KIP-569). A broker is
 // described by itself, since only it knows its file; another broker's id is
 // INVALID_REQUEST, as in Kafka. The empty name means the dynamic configs of all
-// brokers. Sensitive values are null.
+// brokers. No names, or an empty list of them, means all. Sensitive values are null. A
+// resource that is named twice is described once, because the answer is much larger than
+// the question.
 func handleDescribeConfigs(n *Node, r *request) {
 	req := r.msg.(*kmsg.DescribeConfigsRequest)
 	resp := kmsg.NewPtrDescribeConfigsResponse()
+	type named struct {
+		kind kmsg.ConfigResourceType
+		name string
+	}
+	seen := make(map[named]bool, len(req.Resources))
 	for i := range req.Resources {
 		q := &req.Resources[i]
+		id := named{q.ResourceType, q.ResourceName}
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if len(q.ConfigNames) == 0 {
+			q.ConfigNames = nil
+		}
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = q.ResourceType, q.ResourceName
 		entries, kafkaErr, text := n.describeConfigs(q)

@@ -5,19 +5,28 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/raft"
+	"odradek/broker/wire"
 )
 
 // DescribeQuorum (key 55, versions 0-2; KIP-595, KIP-836, KIP-853). Only the leader
-// knows how far the others are; any other node answers NOT_LEADER_OR_FOLLOWER with the
-// leader it knows.
+// knows how far the others are; any other node forwards to it, and answers
+// NOT_LEADER_OR_FOLLOWER with the leader it knows if that fails.
 func handleDescribeQuorum(n *Node, r *request) {
-	req := r.msg.(*kmsg.DescribeQuorumRequest)
+	to := n.activeController()
+	if r.via == nil && to != wire.NoNode && to != n.cfg.NodeID {
+		n.forward(r, to, func() { r.reply(n.describeQuorum(r.msg.(*kmsg.DescribeQuorumRequest))) })
+		return
+	}
+	r.reply(n.describeQuorum(r.msg.(*kmsg.DescribeQuorumRequest)))
+}
+
+func (n *Node) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
 	for i := range req.Topics {
 		rt := kmsg.NewDescribeQuorumResponseTopic()
 		rt.Topic = req.Topics[i].Topic
 		for _, q := range req.Topics[i].Partitions {
-			rt.Partitions = append(rt.Partitions, n.describeQuorum(rt.Topic, q.Partition))
+			rt.Partitions = append(rt.Partitions, n.describeQuorumOf(rt.Topic, q.Partition))
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
@@ -29,10 +38,10 @@ func handleDescribeQuorum(n *Node, r *request) {
 		node.Listeners = append(node.Listeners, l)
 		resp.Nodes = append(resp.Nodes, node)
 	}
-	r.reply(resp)
+	return resp
 }
 
-func (n *Node) describeQuorum(topic string, partition int32) kmsg.DescribeQuorumResponseTopicPartition {
+func (n *Node) describeQuorumOf(topic string, partition int32) kmsg.DescribeQuorumResponseTopicPartition {
 	p := kmsg.NewDescribeQuorumResponseTopicPartition()
 	p.Partition = partition
 	p.LeaderID, p.LeaderEpoch, p.HighWatermark = int32(n.quorum.leader.LeaderID), int32(n.quorum.leader.LeaderEpoch), -1

@@ -7,12 +7,16 @@ import (
 
 // FindCoordinator (key 10, versions 0-6). This broker has no group or transaction
 // coordinator yet: every answer is COORDINATOR_NOT_AVAILABLE with a message that
-// says so, which clients retry until their own time-out and then report.
+// says so, which clients retry until their own time-out and then report. A type of
+// coordinator that does not exist is INVALID_REQUEST.
 func handleFindCoordinator(n *Node, r *request) {
 	const why = "this broker does not coordinate groups or transactions; consume by assigning partitions"
 	req := r.msg.(*kmsg.FindCoordinatorRequest)
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	code := kerr.CoordinatorNotAvailable.Code
+	if req.CoordinatorType < 0 || req.CoordinatorType > 2 || req.CoordinatorType == 2 && r.header.Version < 6 {
+		code = kerr.InvalidRequest.Code // groups, transactions, and from version 6 on share groups
+	}
 	if r.header.Version < 4 {
 		resp.ErrorCode, resp.ErrorMessage = code, kmsg.StringPtr(why)
 		resp.NodeID, resp.Port = -1, -1

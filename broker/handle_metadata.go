@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -9,10 +11,14 @@ import (
 )
 
 // Metadata (key 3, versions 0-13). Versions 0 to 3 imply that missing topics may be
-// created. Topics may be asked for by id from version 10 on (KIP-516). Fenced
-// brokers are not shown. The controller id is the active controller if it is also
-// a broker, else any live broker, which forwards; Kafka always does the latter.
-// There are no ACLs: authorized operations are reported as unknown.
+// created; that they are being created is LEADER_NOT_AVAILABLE, which clients retry.
+// From version 12 on topics may be asked for by id (KIP-516); if one is, names count for
+// nothing. Fenced brokers are not shown. The controller id is the active controller if
+// it is also a broker, else any live broker, which forwards; Kafka always does the
+// latter. There are no ACLs: authorized operations are reported as unknown.
+//
+// A topic asked for twice is answered once. Deviations: version 0 shows replicas on dead
+// brokers too.
 func handleMetadata(n *Node, r *request) {
 	req := r.msg.(*kmsg.MetadataRequest)
 	v := r.header.Version
@@ -20,60 +26,86 @@ func handleMetadata(n *Node, r *request) {
 	for _, b := range n.image.Brokers() {
 		if e, ok := n.clientEndpoint(b); ok && !b.Fenced {
 			mb := kmsg.NewMetadataResponseBroker()
-			mb.NodeID, mb.Host, mb.Port = int32(b.ID), e.Host, int32(e.Port)
-			if b.Rack != "" {
-				mb.Rack = kmsg.StringPtr(b.Rack)
-			}
+			mb.NodeID, mb.Host, mb.Port, mb.Rack = int32(b.ID), e.Host, int32(e.Port), rackOf(b)
 			resp.Brokers = append(resp.Brokers, mb)
 		}
 	}
 	resp.ClusterID = kmsg.StringPtr(n.clusterID)
 	resp.ControllerID = int32(n.controllerForClients())
-
+	switch {
 	// Version 0 says "all topics" with an empty list, later ones with a null.
-	if req.Topics == nil || v == 0 && len(req.Topics) == 0 {
+	case req.Topics == nil || v == 0 && len(req.Topics) == 0:
+		resp.Topics = make([]kmsg.MetadataResponseTopic, 0, len(n.image.Topics()))
 		for _, t := range n.image.Topics() {
-			resp.Topics = append(resp.Topics, n.describeTopic(t, v))
+			resp.Topics = append(resp.Topics, n.describeTopic(t))
 		}
-		r.reply(resp)
-		return
-	}
-	var missing []string
-	for _, want := range req.Topics {
-		var t *metadata.Topic
-		mt := kmsg.NewMetadataResponseTopic()
-		mt.Topic, mt.TopicID = want.Topic, want.TopicID
-		switch {
-		case want.Topic != nil:
-			if t = n.image.Topic(*want.Topic); t == nil {
-				mt.ErrorCode = kerr.UnknownTopicOrPartition.Code
-				if wire.ValidateTopicName(*want.Topic) != nil {
-					mt.ErrorCode = kerr.InvalidTopicException.Code
-				} else if n.cfg.AutoCreateTopics && (v < 4 || req.AllowAutoTopicCreation) {
-					mt.ErrorCode = kerr.LeaderNotAvailable.Code
-					missing = append(missing, *want.Topic)
-				}
-			}
-		case v >= 10:
-			if t = n.image.TopicByID(want.TopicID); t == nil {
-				mt.ErrorCode = kerr.UnknownTopicID.Code
-			}
-		default:
-			mt.ErrorCode = kerr.InvalidTopicException.Code
-		}
-		if t != nil {
-			mt = n.describeTopic(t, v)
-		}
-		resp.Topics = append(resp.Topics, mt)
-	}
-	if len(missing) > 0 {
-		// The client asks again: LEADER_NOT_AVAILABLE is retriable.
-		n.autoCreate(missing)
+	case v >= 12 && slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.TopicID != [16]byte{} }):
+		resp.Topics = n.topicsByID(req.Topics)
+	default:
+		resp.Topics = n.topicsByName(req, v)
 	}
 	r.reply(resp)
 }
 
-func (n *Node) describeTopic(t *metadata.Topic, version int16) kmsg.MetadataResponseTopic {
+func (n *Node) topicsByID(asked []kmsg.MetadataRequestTopic) []kmsg.MetadataResponseTopic {
+	var out []kmsg.MetadataResponseTopic
+	seen := make(map[wire.UUID]bool, len(asked))
+	for _, want := range asked {
+		if seen[want.TopicID] || want.TopicID == [16]byte{} {
+			continue
+		}
+		seen[want.TopicID] = true
+		if t := n.image.TopicByID(want.TopicID); t != nil {
+			out = append(out, n.describeTopic(t))
+			continue
+		}
+		mt := kmsg.NewMetadataResponseTopic()
+		mt.TopicID, mt.ErrorCode = want.TopicID, kerr.UnknownTopicID.Code
+		out = append(out, mt)
+	}
+	return out
+}
+
+func (n *Node) topicsByName(req *kmsg.MetadataRequest, version int16) []kmsg.MetadataResponseTopic {
+	var out []kmsg.MetadataResponseTopic
+	var missing []string
+	seen := make(map[string]bool, len(req.Topics))
+	for _, want := range req.Topics {
+		name := ""
+		if want.Topic != nil {
+			name = *want.Topic
+		}
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		t := n.image.Topic(name)
+		mt := kmsg.NewMetadataResponseTopic()
+		mt.Topic = &name
+		switch {
+		case want.Topic == nil || want.TopicID != [16]byte{}:
+			// Versions 10 and 11 have the fields, but not the meaning; later ones get
+			// here with neither a name nor an id.
+			mt.TopicID, mt.ErrorCode = want.TopicID, kerr.InvalidRequest.Code
+		case t != nil:
+			mt = n.describeTopic(t)
+		case wire.ValidateTopicName(name) != nil:
+			mt.ErrorCode = invalidTopic
+		case n.cfg.AutoCreateTopics && (version < 4 || req.AllowAutoTopicCreation):
+			mt.ErrorCode = kerr.LeaderNotAvailable.Code
+			missing = append(missing, name)
+		default:
+			mt.ErrorCode = unknownPartition
+		}
+		out = append(out, mt)
+	}
+	if len(missing) > 0 {
+		n.autoCreate(missing)
+	}
+	return out
+}
+
+func (n *Node) describeTopic(t *metadata.Topic) kmsg.MetadataResponseTopic {
 	mt := kmsg.NewMetadataResponseTopic()
 	mt.Topic, mt.TopicID = kmsg.StringPtr(t.Name), t.ID
 	mt.IsInternal = internalTopic(t.Name)
@@ -82,19 +114,30 @@ func (n *Node) describeTopic(t *metadata.Topic, version int16) kmsg.MetadataResp
 		mp := kmsg.NewMetadataResponseTopicPartition()
 		mp.Partition, mp.Leader, mp.LeaderEpoch = p.Index, int32(p.Leader), int32(p.LeaderEpoch)
 		mp.Replicas, mp.ISR = nodeIDs(p.Replicas), nodeIDs(p.ISR)
-		for _, id := range p.Replicas {
-			if b := n.image.Broker(id); b == nil || b.Fenced {
-				mp.OfflineReplicas = append(mp.OfflineReplicas, int32(id))
-			}
-		}
-		if p.Leader == wire.NoNode {
-			mp.ErrorCode = kerr.LeaderNotAvailable.Code
-		} else if b := n.image.Broker(p.Leader); b == nil {
-			mp.ErrorCode = kerr.LeaderNotAvailable.Code
-		}
+		mp.OfflineReplicas, mp.ErrorCode = n.offlineReplicas(p), n.leaderError(p)
 		mt.Partitions = append(mt.Partitions, mp)
 	}
 	return mt
+}
+
+// offlineReplicas are those on brokers that are not alive.
+func (n *Node) offlineReplicas(p *metadata.Partition) []int32 {
+	var out []int32
+	for _, id := range p.Replicas {
+		if b := n.image.Broker(id); b == nil || b.Fenced {
+			out = append(out, int32(id))
+		}
+	}
+	return out
+}
+
+// leaderError is LEADER_NOT_AVAILABLE if the partition has no leader that clients can
+// reach.
+func (n *Node) leaderError(p *metadata.Partition) int16 {
+	if n.image.Broker(p.Leader) == nil {
+		return kerr.LeaderNotAvailable.Code
+	}
+	return 0
 }
 
 func internalTopic(name string) bool {

@@ -12,10 +12,11 @@ import (
 )
 
 // unknownPartition is the code for a topic or partition that does not exist, notLeader
-// that for one that another broker leads.
+// that for one that another broker leads, invalidTopic that for an illegal name.
 var (
 	unknownPartition = kerr.UnknownTopicOrPartition.Code
 	notLeader        = kerr.NotLeaderForPartition.Code
+	invalidTopic     = kerr.InvalidTopicException.Code
 )
 
 // Produce (key 0, versions 3-12; 0-2 are advertised for librdkafka's sake and refused
