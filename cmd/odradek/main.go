@@ -1,7 +1,3 @@
-// Command odradek runs the broker, in a simulation or for real, and talks to it.
-//
-// Exit codes: 0 fine, 1 a finding (a violated guarantee), 2 wrong usage or a problem of
-// the environment.
 package main
 
 import (
@@ -25,7 +21,10 @@ deterministic simulation and for real.
 
   odradek run --seed 7        simulate a cluster under faults and judge it
   odradek hunt --count 1000   do that for many seeds
-  odradek serve --data DIR    run the broker for ordinary Kafka clients`,
+  odradek serve --data DIR    run the broker for ordinary Kafka clients
+  odradek topic list          see and change topics
+  odradek produce TOPIC       send lines of standard input
+  odradek consume TOPIC       print records`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -42,5 +41,7 @@ deterministic simulation and for real.
 }
 
 func addCommands(root *cobra.Command) {
+	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
+	root.AddCommand(topicCommand(), produceCommand(), consumeCommand())
 }

@@ -1,0 +1,22 @@
+// Command odradek runs the broker, in a simulation or for real, and talks to it.
+//
+// Exit codes: 0 fine, 1 a finding (a violated guarantee), 2 wrong usage or a problem of
+// the environment.
+//
+// # Files
+//
+//   - main.go: the command tree and the exit codes.
+//   - serve.go, serve_config.go, server.go: the broker on TCP and files.
+//   - topic.go, topic_describe.go, produce.go, consume.go: the console, an ordinary Kafka
+//     client (client.go) that works against any Kafka cluster.
+//
+// # Imports
+//
+// Anything in the module; cobra, franz-go (kgo, kadm) and golang.org/x/term.
+//
+// # Rejected
+//
+// A console built on workloads/client: talking to the broker through somebody else's
+// client is worth more as a check. Consumer groups in consume: a console reads what is
+// there, and leaves nothing behind.
+package main
