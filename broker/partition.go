@@ -237,6 +237,8 @@ func (p *partition) release() {
 		}
 		if kafkaErr != nil {
 			part.res = appendError(kafkaErr.Code, "")
+		} else {
+			p.probeAcked(part.required)
 		}
 		part.finish(part.res)
 	}

@@ -57,6 +57,9 @@ type QuorumProbe struct {
 	raft.Status
 	// LogEnd is what is written of the log; Status.LogEndOffset is what is decided.
 	LogEnd wire.Offset
+	// Durable is what the quorum-state file is known to say. While Status.Quorum is
+	// another, nobody else may see that yet, and a crash may undo it.
+	Durable raft.QuorumState
 }
 
 // VoteProbe is a vote that is being answered.
@@ -154,7 +157,7 @@ func (q *quorum) probe() {
 	if probe == nil || q.dead || q.cuts > 0 || q.raft == nil {
 		return
 	}
-	s := QuorumProbe{q.raft.Status(), q.log.LogEndOffset()}
+	s := QuorumProbe{q.raft.Status(), q.log.LogEndOffset(), q.durable}
 	if s != q.probed {
 		q.probed = s
 		probe.QuorumChanged(s)

@@ -99,6 +99,8 @@ type run struct {
 	striker *fault.Striker
 	history *history.Recorder
 	excuses *excuses
+	// invariants are checked at every step.
+	invariants *invariants
 
 	site     *cluster.Host // of the users
 	stopping bool
@@ -136,8 +138,14 @@ func (r *run) build() error {
 	if r.striker, err = fault.NewStriker(r.cluster, r.plan.Armed); err != nil {
 		return err
 	}
-	r.cluster.Dying = r.excuses.dying
 	r.excuses.c = r.cluster
+	r.invariants = newInvariants(r.cluster, r.excuses, func(name, where, sentence string) { r.violation(name, where, "%s", sentence) })
+	r.excuses.excused = r.invariants.excuse
+	r.cluster.Dying = func(n *cluster.Node, powerLoss bool) {
+		r.invariants.dying(n, powerLoss)
+		r.excuses.dying(n, powerLoss)
+	}
+	r.cluster.Probe, r.cluster.Ended = r.invariants.probe, r.invariants.down
 	r.cluster.Failed = r.nodeFailed
 	return nil
 }
@@ -179,6 +187,8 @@ func (r *run) phases(w workloads.Workload) {
 	}
 	if why := "the run never looked"; !r.until(PhaseHeal, wholeWithin, func() bool { why = r.notWhole(); return why == "" }) {
 		r.violation("not-whole", "cluster", "%v after everything healed: %s", wholeWithin, why)
+	} else {
+		r.invariants.whole()
 	}
 	var finalErr error
 	reader := r.cluster.NewClient("reader")
@@ -309,6 +319,7 @@ func (r *run) judge() *Result {
 	res.Checked["acknowledgements"] = report.Acknowledged
 	res.Checked["reads"] = report.Read
 	res.Checked["final records"] = report.Final
+	r.invariants.count(res.Checked)
 	r.linearize(res)
 	res.Verdict = OK
 	if len(res.Anomalies) > 0 {

@@ -1,0 +1,136 @@
+package harness
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"odradek/broker/storage"
+	"odradek/broker/wire"
+	"odradek/checker/invariant"
+	"odradek/sim/disk"
+)
+
+// replicaLog is what one node has of one partition, as the probe and the disk told.
+type replicaLog struct {
+	name storage.Partition
+	part *partition // nil for the metadata log
+
+	batches []invariant.Batch
+	start   wire.Offset // where batches begin
+	// flushed is what the node called durable: no crash may take it.
+	flushed wire.Offset
+	// cut: a truncation was announced and is perhaps not done.
+	cut bool
+	// powerLost: the machine was without power since the log was last open.
+	powerLost bool
+	// changes are those not yet given to the checkers.
+	changes []invariant.Change
+	// told is the last state that the checkers got, while running.
+	told    invariant.Replica
+	running bool
+}
+
+func (l *replicaLog) end() wire.Offset {
+	if n := len(l.batches); n > 0 {
+		return l.batches[n-1].Last + 1
+	}
+	return l.start
+}
+
+func (l *replicaLog) append(b invariant.Batch) {
+	l.batches = append(l.batches, b)
+	l.changes = append(l.changes, invariant.Change{Kind: invariant.Appended, Batch: b})
+}
+
+func (l *replicaLog) truncate(to wire.Offset) {
+	i := l.index(to)
+	clear(l.batches[i:])
+	l.batches = l.batches[:i]
+	l.flushed, l.cut = min(l.flushed, to), true
+	l.changes = append(l.changes, invariant.Change{Kind: invariant.TruncatedTo, Offset: to})
+}
+
+func (l *replicaLog) restart(at wire.Offset) {
+	l.batches, l.start, l.flushed, l.cut = nil, at, 0, true
+	l.changes = append(l.changes, invariant.Change{Kind: invariant.StartedAt, Offset: at})
+}
+
+// index is that of the first batch that ends at or after an offset.
+func (l *replicaLog) index(o wire.Offset) int {
+	i, _ := slices.BinarySearchFunc(l.batches, o, func(b invariant.Batch, o wire.Offset) int { return cmp.Compare(b.Last, o) })
+	return i
+}
+
+// take returns the changes for the checkers.
+func (l *replicaLog) take() []invariant.Change {
+	c := l.changes
+	l.changes = l.changes[:0] // the checkers do not keep it
+	return c
+}
+
+// reopened makes the log what was found on the disk after a start, and returns the
+// offset below which it is as it was, or the old end.
+func (l *replicaLog) reopened(found []invariant.Batch, end wire.Offset) (kept wire.Offset) {
+	old := l.end()
+	if len(found) == 0 {
+		switch {
+		case end < old:
+			l.truncate(end)
+			if l.end() != end {
+				l.restart(end)
+			}
+		case end > old:
+			l.restart(end)
+		}
+		return min(old, end)
+	}
+	if found[0].Base > old || found[0].Base < l.start {
+		kept = min(old, found[0].Base)
+		l.restart(found[0].Base)
+		for _, b := range found {
+			l.append(b)
+		}
+		return kept
+	}
+	// Batches below the first found one have been deleted from the front.
+	i, k := l.index(found[0].Base), 0
+	for k < len(found) && i < len(l.batches) && found[k] == l.batches[i] {
+		i, k = i+1, k+1
+	}
+	kept = old
+	if i < len(l.batches) {
+		kept = l.batches[i].Base
+		l.truncate(kept)
+	}
+	for _, b := range found[k:] {
+		l.append(b)
+	}
+	return kept
+}
+
+// onDisk reads the batches of a partition's log from the files, as a process would see
+// them now, up to the log's end; no simulated time passes.
+func onDisk(d *disk.Device, tp wire.TopicPartition, end wire.Offset) []invariant.Batch {
+	var list []invariant.Batch
+	dir := tp.String()
+	var head [wire.BatchHeaderSize]byte
+	for _, name := range d.Names(dir) { // base offsets have leading zeroes
+		if !strings.HasSuffix(name, ".log") {
+			continue
+		}
+		for at := int64(0); ; {
+			if d.Peek(path.Join(dir, name), head[:], at) < len(head) {
+				break
+			}
+			h, err := wire.ReadBatchHeader(head[:])
+			if err != nil || h.LastOffset() >= end {
+				return list
+			}
+			list = append(list, invariant.Batch{Base: h.BaseOffset, Last: h.LastOffset(), Epoch: h.LeaderEpoch, CRC: h.CRC})
+			at += int64(h.Size())
+		}
+	}
+	return list
+}
