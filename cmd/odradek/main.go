@@ -42,6 +42,7 @@ deterministic simulation and for real.
 
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
+	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
 	root.AddCommand(topicCommand(), produceCommand(), consumeCommand())
 }

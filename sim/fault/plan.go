@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"odradek/broker/failpoint"
 )
 
 // PlanVersion is the version of the plan format that this package reads and writes.
@@ -207,6 +209,11 @@ func (p *Plan) Validate() error {
 			return fmt.Errorf("plan: event %d (%s at %v): %w", i+1, e.Kind, time.Duration(e.At), err)
 		}
 	}
+	for _, f := range p.Armed {
+		if err := new(failpoint.Registry).Arm(failpoint.Name(f.Name), f.Terms); err != nil {
+			return fmt.Errorf("plan: armed: %w", err)
+		}
+	}
 	slices.SortStableFunc(p.Events, func(a, b Event) int { return int(a.At - b.At) })
 	return nil
 }
@@ -230,8 +237,8 @@ func (e *Event) validate(nodes int) error {
 		}
 		return node("node", e.Node)
 	case Arm:
-		if e.Point == "" || e.Terms == "" {
-			return errors.New("failpoint and terms are needed")
+		if err := new(failpoint.Registry).Arm(failpoint.Name(e.Point), e.Terms); err != nil {
+			return err
 		}
 		return node("node", e.Node)
 	case SlowLink, Cut, Reset:

@@ -52,6 +52,8 @@ func TestDecodeRefusesNonsense(t *testing.T) {
 		"unknown field": `{"version": 1, "sed": 1}`,
 		"no such node":  `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"pause","node":4}]}`,
 		"no such fault": `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"meteor","node":1}]}`,
+		"no such point": `{"version":1,"cluster":{"nodes":3,"voters":3},"armed":[{"name":"zoo/0","terms":"return(true)"}]}`,
+		"random terms":  `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"arm","node":1,"failpoint":"storage/sync","terms":"5%return"}]}`,
 		"lone group":    `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"partition","groups":[[1,2,3]]}]}`,
 		"trailing":      valid + "{}",
 	} {

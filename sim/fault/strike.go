@@ -106,7 +106,7 @@ func (s *Striker) strike(e Event) {
 	case Arm:
 		n := s.node(e.Node)
 		if err := n.Fail.Arm(failpoint.Name(e.Point), e.Terms); err != nil {
-			panic(fmt.Sprintf("fault: %v", err)) // the harness has checked the plan
+			panic(fmt.Sprintf("fault: %v", err)) // Plan.Validate has tried it
 		}
 		s.happened(e)
 		s.later(e, func() { n.Fail.Disarm(failpoint.Name(e.Point)) })
