@@ -42,7 +42,6 @@ deterministic simulation and for real.
 
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
-	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
 	root.AddCommand(topicCommand(), produceCommand(), consumeCommand())
 }
