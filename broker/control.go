@@ -57,7 +57,10 @@ func (n *Node) leaderChanged() {
 		n.control.resign()
 	}
 	if n.life != nil && n.quorum.leader.LeaderID != wire.NoNode {
-		n.life.step() // whatever waited for a controller
+		// Whatever waited for a controller. The new one may need a moment to become
+		// active, so forget how long the wait has been, and with it the back-off.
+		n.life.failures = 0
+		n.life.step()
 	}
 }
 

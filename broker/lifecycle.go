@@ -54,6 +54,10 @@ func (l *lifecycle) become(s lifecycleState) {
 	if l.state != s {
 		l.n.env.Trace.Event(env.Info, "broker-"+s.String(), env.I("epoch", l.n.brokerEpoch))
 		l.state = s
+		if s == running && l.n.opts.Running != nil {
+			l.n.opts.Running()
+			l.n.opts.Running = nil
+		}
 	}
 }
 

@@ -36,6 +36,8 @@ type Options struct {
 	Probe Probe
 	// Ready is called once when the node has bound its address.
 	Ready func(addr string)
+	// Running is called once when the controller first lets clients see this broker.
+	Running func()
 }
 
 // Node is one Kafka node: a broker, a controller, or both. All of it runs on the loop

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,9 +38,10 @@ otherwise. The nodes of a cluster need the same --voters.
 With --brokers N, the nodes listen on N ports from that of --listen on, have their data
 in DIR/n1, DIR/n2, ..., and from 3 on topics have 3 replicas, of which 2 must be in sync.
 
-"listening on" is printed to standard error once clients can connect. A first interrupt
-(SIGINT or SIGTERM) stops in good order: leaders move away, logs are flushed. A second
-one stops at once, as a crash would; the next start recovers the logs.
+Standard error says "listening on" when the addresses are bound, and "ready" when the
+nodes have joined the cluster and clients see them. A first interrupt (SIGINT or SIGTERM)
+stops in good order: leaders move away, logs are flushed. A second one stops at once, as
+a crash would; the next start recovers the logs.
 
 A data directory belongs to one node of one cluster, and to one process at a time.`,
 		Example: `  odradek serve --data /var/lib/odradek
@@ -68,6 +70,9 @@ A data directory belongs to one node of one cluster, and to one process at a tim
 }
 
 func serve(f serveFlags, given func(flag string) bool) error {
+	if f.data == "" {
+		return errors.New("--data: want a directory")
+	}
 	level, err := parseLevel(f.logLevel)
 	if err != nil {
 		return err
@@ -90,6 +95,7 @@ func serve(f serveFlags, given func(flag string) bool) error {
 	}()
 	failed := make(chan error, len(configs))
 	ready := make(chan string, len(configs))
+	joined := make(chan struct{}, len(configs))
 	for _, nc := range configs {
 		var out io.Writer = log
 		if len(configs) > 1 {
@@ -102,10 +108,19 @@ func serve(f serveFlags, given func(flag string) bool) error {
 		servers = append(servers, s)
 		go func() { ready <- <-s.ready }()
 		go func() { failed <- <-s.failed }()
+		go func() {
+			<-s.running
+			joined <- struct{}{}
+		}()
 	}
 	var addrs []string
+	running := 0
 	for {
 		select {
+		case <-joined:
+			if running++; running == len(configs) {
+				fmt.Fprintln(log, "ready")
+			}
 		case addr := <-ready:
 			addrs = append(addrs, addr)
 			if len(addrs) == len(configs) {
@@ -123,6 +138,11 @@ func serve(f serveFlags, given func(flag string) bool) error {
 // shutdown stops the nodes one after the other, so that leaders have somewhere to go.
 func shutdown(servers []*server, signals <-chan os.Signal, failed <-chan error, log io.Writer) error {
 	fmt.Fprintln(log, "stopping; interrupt again to stop at once")
+	// A supervisor may tell the process and then its whole group: that is one interrupt.
+	time.Sleep(50 * time.Millisecond)
+	for len(signals) > 0 {
+		<-signals
+	}
 	var errs []error
 	for i, s := range servers {
 		// The last of several has nobody left to hand over to; the controller, if it is

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,7 +98,7 @@ func nodeConfigs(f serveFlags, given func(flag string) bool) ([]nodeConfig, erro
 		layers := config.Layers{Static: v}
 		c, err := layers.BrokerConfig()
 		if err != nil {
-			return nil, err
+			return nil, explainConfig(f, v, err)
 		}
 		if err := runnable(c); err != nil {
 			return nil, err
@@ -107,8 +108,18 @@ func nodeConfigs(f serveFlags, given func(flag string) bool) ([]nodeConfig, erro
 	return out, nil
 }
 
+const leastRequestBytes = 4 << 10
+
 // allRoles is the default of --roles.
 const allRoles = "broker,controller"
+
+// explainConfig adds to an error of the configs what to do about it.
+func explainConfig(f serveFlags, v config.Values, err error) error {
+	if !slices.Contains(strings.Split(v["process.roles"], ","), "controller") && f.voters == "" {
+		return fmt.Errorf("%w; --voters names the controllers that a mere broker is to join", err)
+	}
+	return err
+}
 
 // runnable refuses what the configs allow but this version cannot run.
 func runnable(c *config.Broker) error {
@@ -120,6 +131,9 @@ func runnable(c *config.Broker) error {
 	}
 	if len(c.LogDirs) != 1 {
 		return errors.New("log.dirs: a node has one data directory")
+	}
+	if c.MaxRequestBytes < leastRequestBytes {
+		return fmt.Errorf("socket.request.max.bytes %d: the nodes' own requests need %d", c.MaxRequestBytes, leastRequestBytes)
 	}
 	for _, v := range c.QuorumVoters {
 		if v.Port == 0 && len(c.QuorumVoters) > 1 {

@@ -23,6 +23,8 @@ type server struct {
 	node  *broker.Node // loop
 	// ready gets the address once it is bound.
 	ready chan string
+	// running is closed once clients see the broker.
+	running chan struct{}
 	// failed gets why the node cannot go on.
 	failed chan error
 }
@@ -34,13 +36,19 @@ func startServer(nc nodeConfig, log io.Writer, level env.Level) (*server, error)
 	if err != nil {
 		return nil, explainStart(nc, err)
 	}
-	s := &server{nodeConfig: nc, world: world, ready: make(chan string, 1), failed: make(chan error, 1)}
+	s := &server{nodeConfig: nc, world: world, ready: make(chan string, 1), running: make(chan struct{}), failed: make(chan error, 1)}
 	go world.Run()
 	world.Post(func() {
 		s.node = broker.Start(world.Env(), broker.Options{
 			Config: nc.config, Static: nc.static, ClusterID: nc.clusterID,
 			Failed: func(err error) { s.failed <- explainStart(nc, err) },
-			Ready:  func(addr string) { s.ready <- addr },
+			Ready: func(addr string) {
+				s.ready <- addr
+				if !nc.config.IsBroker() {
+					close(s.running)
+				}
+			},
+			Running: func() { close(s.running) },
 		})
 	})
 	return s, nil
