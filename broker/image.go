@@ -121,6 +121,11 @@ func (n *Node) forgetMovedPeers(delta *metadata.Delta) {
 
 // caughtUp follows every time the image has reached the quorum's high watermark.
 func (n *Node) caughtUp() {
+	if n.stopped {
+		// While the logs are being closed no replica is taken up any more, and without
+		// that all that was recovered would pass for stray.
+		return
+	}
 	n.maybeActivate()
 	n.maybeSnapshot()
 	n.registrationReplayed()

@@ -87,7 +87,10 @@ type Node struct {
 	lastConn int64
 	peers    map[peerKey]*peer
 
-	stopped bool
+	// stopped is set once nothing may happen any more. stopping are those who asked for a
+	// stop that is under way.
+	stopped  bool
+	stopping []func(error)
 }
 
 // supportedFeatures are the feature levels this version can run with.
@@ -292,37 +295,68 @@ func (n *Node) halt() {
 // Shutdown stops the node in good order: leaders move away (controlled shutdown), the
 // quorum gets another leader, logs are flushed and closed, and the next start finds
 // that nothing has to be recovered. done gets the error that kept it from being clean.
+// Asking again joins the stop that is under way.
 func (n *Node) Shutdown(done func(error)) {
-	if n.life == nil || n.stopped || !n.cfg.ControlledShutdown {
+	if len(n.stopping) > 0 || n.life == nil || n.stopped || !n.cfg.ControlledShutdown {
 		n.ShutdownNow(done)
 		return
 	}
-	n.life.stop(time.Duration(n.cfg.ControlledShutdownTries)*ms(n.cfg.ControlledShutdownWaitMs), func() { n.ShutdownNow(done) })
+	n.stopping = append(n.stopping, done)
+	n.life.stop(time.Duration(n.cfg.ControlledShutdownTries)*ms(n.cfg.ControlledShutdownWaitMs), n.close)
 }
 
 // ShutdownNow is Shutdown without asking the controller to move leaders away first, for
-// a node that nobody can take over from.
+// a node that nobody can take over from. Once Shutdown is asking, it goes on asking.
 func (n *Node) ShutdownNow(done func(error)) {
+	if len(n.stopping) > 0 {
+		n.stopping = append(n.stopping, done)
+		return
+	}
 	if n.stopped || n.store == nil || n.quorum == nil {
 		n.stopped = true
 		n.env.Clock.After(0, func() { done(nil) })
 		return
 	}
+	n.stopping = append(n.stopping, done)
+	n.close()
+}
+
+// close is the second half of a stop in good order.
+func (n *Node) close() {
 	if n.control != nil && n.control.decider.Active() {
 		n.quorum.input(func(now int64) { n.quorum.raft.Resign(now, n.control.epoch) })
 	}
 	// The quorum's farewell leaves before the connections are cut.
 	n.env.Clock.After(farewell, func() {
 		if n.stopped {
-			done(nil) // failed meanwhile
+			n.closed(nil) // failed meanwhile
 			return
 		}
 		n.replicas.close()
 		n.halt()
 		n.replicas.checkpoint(func(err error) {
-			n.store.Close(n.brokerEpoch, func(closeErr error) { done(errors.Join(err, closeErr)) })
+			n.store.Close(n.closingEpoch(), func(closeErr error) { n.closed(errors.Join(err, closeErr)) })
 		})
 	})
+}
+
+// closed tells everybody who asked for the stop.
+func (n *Node) closed(err error) {
+	waiting := n.stopping
+	n.stopping = nil
+	for _, done := range waiting {
+		done(err)
+	}
+}
+
+// closingEpoch is the broker epoch that a clean stop leaves for the next start. A node
+// that has not been registered in this life has changed nothing: what the life before it
+// left still holds.
+func (n *Node) closingEpoch() wire.BrokerEpoch {
+	if n.brokerEpoch == wire.NoBrokerEpoch && n.store.PreviousShutdown().Clean {
+		return n.store.PreviousShutdown().BrokerEpoch
+	}
+	return n.brokerEpoch
 }
 
 // farewell is how long a stopping node still answers.
