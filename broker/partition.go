@@ -59,6 +59,7 @@ func (p *partition) opened(l *storage.Log, err error) {
 		return
 	}
 	p.log = l
+	l.SetConfig(storageConfig(&p.topic)) // it may have changed since the log was asked for
 	p.hw = min(max(p.n.store.HighWatermark(p.tp), l.LogStartOffset()), l.LogEndOffset())
 	p.probe()
 	p.assume()
@@ -149,8 +150,28 @@ func (p *partition) follow() {
 
 func (p *partition) replicaConfig() replica.Config {
 	c := p.n.replicaConfig
-	c.CountFlushed = p.topic.FlushMessages == 1
+	c.CountFlushed = p.countFlushed()
 	return c
+}
+
+// countFlushed reports whether every record is flushed before it counts as replicated.
+func (p *partition) countFlushed() bool { return p.topic.FlushMessages == 1 }
+
+// reconfigure follows a change of the topic's config.
+func (p *partition) reconfigure(c config.Topic) {
+	p.topic = c
+	if p.log == nil {
+		return
+	}
+	p.log.SetConfig(storageConfig(&p.topic))
+	if p.leader != nil {
+		p.apply(p.leader.OnMinISR(p.now(), c.MinInSyncReplicas))
+		p.apply(p.leader.OnCountFlushed(p.now(), p.countFlushed()))
+	}
+	if p.countFlushed() && p.err == nil {
+		// What was appended before waits for a sync that no append has asked for.
+		p.log.Flush(func(error) {}) // the log reports itself when it goes offline
+	}
 }
 
 // unfollow ends following.

@@ -126,16 +126,8 @@ func (rs *replicas) follow(d *metadata.Delta) {
 func (rs *replicas) reconfigure(t *metadata.Topic) {
 	c := rs.n.topicConfig(t.Name)
 	for _, m := range t.Partitions {
-		p := rs.byTP[m.TopicPartition()]
-		if p == nil {
-			continue
-		}
-		p.topic = c
-		if p.log != nil {
-			p.log.SetConfig(storageConfig(&p.topic))
-		}
-		if p.leader != nil {
-			p.apply(p.leader.OnMinISR(p.now(), c.MinInSyncReplicas))
+		if p := rs.byTP[m.TopicPartition()]; p != nil {
+			p.reconfigure(c)
 		}
 	}
 }
@@ -172,9 +164,6 @@ func (rs *replicas) add(tp wire.TopicPartition, m *metadata.Partition) {
 		}
 		delete(rs.recovered, tp)
 		rs.insert(p)
-		if rec.log != nil {
-			rec.log.SetConfig(storageConfig(&p.topic))
-		}
 		p.opened(rec.log, rec.err)
 		return
 	}

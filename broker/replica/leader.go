@@ -143,6 +143,13 @@ func (l *Leader) OnMinISR(now int64, minISR int) LeaderChange {
 	return l.settle(now)
 }
 
+// OnCountFlushed reports a change of [Config.CountFlushed]. What has been committed
+// stays so.
+func (l *Leader) OnCountFlushed(now int64, count bool) LeaderChange {
+	l.cfg.CountFlushed = count
+	return l.settle(now)
+}
+
 // OnBrokerState reports a replica's registration. A fenced broker, or one in
 // controlled shutdown, is not eligible to join the ISR (KIP-841); leaving it is
 // the controller's decision.
