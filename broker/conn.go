@@ -160,7 +160,8 @@ func (c *conn) dispatchNext() bool {
 		// the log's cache from holding on to the whole chunk.
 		frame = append(make([]byte, 0, len(frame)), frame...)
 		c.n.env.CPU.Charge(env.OpCopy, len(frame))
-		if c.start == c.end {
+		if c.start == c.end && !c.reading {
+			// Not while a read is under way: it brings its bytes to where the end is.
 			c.start, c.end = 0, 0
 		}
 	} else {
