@@ -32,7 +32,7 @@ type partition struct {
 	follower *replica.Follower
 	// fetchedAs is what the last fetch session that had the partition was told for.
 	fetchedAs fetchedAs
-	isrSize  int // of the ISR as the leader knows it
+	isrSize   int // of the ISR as the leader knows it
 	// hw is the high watermark that the last role knew, for the next one.
 	hw wire.Offset
 

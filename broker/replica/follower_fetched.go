@@ -42,7 +42,7 @@ func (f *Follower) OnFetched(now int64, sent FetchPosition, got FetchedPartition
 			return f.wait(now)
 		}
 		from := EpochEnd{sent.LastFetchedEpoch, f.logEnd}
-		s := f.truncate(f.divergence(got.Diverging))
+		s := f.truncateFor(f.divergence(got.Diverging), got.LogStart)
 		f.cutFrom = from
 		return s
 	case got.Next < got.Base || got.Next > got.Base && got.Base < f.logEnd:
@@ -134,6 +134,17 @@ func (f *Follower) truncate(to wire.Offset) FollowerStep {
 	return f.cut(op, to)
 }
 
+// truncateFor is truncate at what the leader, whose log starts at leaderStart, has told.
+// What would be left below its start is not kept: the leader could not compare it with
+// records that it has deleted, so it may be of another history, and would be shown if
+// this log start were lost in a crash.
+func (f *Follower) truncateFor(to, leaderStart wire.Offset) FollowerStep {
+	if to > f.logStart && to <= leaderStart {
+		return f.cut(OpRestart, to)
+	}
+	return f.truncate(to)
+}
+
 func (f *Follower) cut(op FollowerOp, to wire.Offset) FollowerStep {
 	s := FollowerStep{Op: op, Offset: to, LogStart: wire.NoOffset}
 	s.BelowHighWatermark = to < f.hw
@@ -190,7 +201,7 @@ func (f *Follower) OnLeaderOffsets(now int64, epoch wire.LeaderEpoch, got Leader
 	case got.LogStart > f.logEnd:
 		return f.cut(OpRestart, got.LogStart)
 	case got.LogEnd < f.logEnd:
-		return f.truncate(got.LogEnd)
+		return f.truncateFor(got.LogEnd, got.LogStart)
 	}
 	return f.wait(now)
 }

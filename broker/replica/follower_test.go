@@ -173,3 +173,23 @@ func TestStoppedAndFailedFollowersDoNothing(t *testing.T) {
 		t.Fatalf("%s", f.State())
 	}
 }
+
+// The leader has deleted what it could have compared the beginning of our log with: its
+// oldest epoch begins where its log does. Seen with retention.bytes and a leader that was
+// cut off for long: its records of an outdated epoch would have stayed below its new log
+// start, for a crash to bring back.
+func TestWhatLiesBelowTheLeadersLogStartIsNotKept(t *testing.T) {
+	f, _ := newTestFollower(1)
+	diverge := func(end, logStart wire.Offset) FollowerStep {
+		return f.OnFetched(0, mustFetch(t, f, 0), FetchedPartition{
+			HighWatermark: 9, LogStart: logStart, Diverging: EpochEnd{Epoch: 3, End: end}, Base: 3, Next: 3,
+		})
+	}
+	if s := diverge(2, 2); s.Op != OpRestart || s.Offset != 2 {
+		t.Errorf("%s to %d, want a restart at 2", s.Op, s.Offset)
+	}
+	f, _ = newTestFollower(1)
+	if s := diverge(2, 1); s.Op != OpTruncate || s.Offset != 2 {
+		t.Errorf("%s to %d, want a truncation to 2: what is before is the leader's, too", s.Op, s.Offset)
+	}
+}
