@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Recorder writes a history down, event by event. It has one owner: the loop of
@@ -54,6 +55,10 @@ func (r *Recorder) Return(op int64, e Event) {
 }
 
 func (r *Recorder) add(e Event) {
+	if len(r.events) == cap(r.events) {
+		// Events are large, and append's steps small for large slices.
+		r.events = slices.Grow(r.events, max(1024, len(r.events)))
+	}
 	r.events = append(r.events, e)
 	if r.out != nil && r.err == nil {
 		r.err = r.out.Encode(&e)

@@ -37,8 +37,9 @@ var (
 	errNotEmpty = errors.New("directory not empty")
 )
 
-func (c *change) touches() []*inode {
-	dirs := make([]*inode, 0, 3)
+// touches lists the directories that a change is of, in buf.
+func (c *change) touches(buf *[3]*inode) []*inode {
+	dirs := buf[:0]
 	for _, e := range c.edits[:c.n] {
 		dirs = append(dirs, e.dir)
 	}
@@ -239,10 +240,11 @@ func (t *tree) syncDir(path string) error {
 	if err != nil {
 		return err
 	}
+	var buf [3]*inode
 	needed := []*inode{dir}
 	commit := make([]bool, len(t.journal))
 	for i, c := range slices.Backward(t.journal) {
-		dirs := c.touches()
+		dirs := c.touches(&buf)
 		if !slices.ContainsFunc(dirs, func(n *inode) bool { return slices.Contains(needed, n) }) {
 			continue
 		}
@@ -269,10 +271,11 @@ func (t *tree) syncDir(path string) error {
 // losePower replaces the directories by what the disk might have. Every directory
 // loses the tail of its changes from a random one on.
 func (t *tree) losePower(d *Device, lost *loss) {
+	var buf [3]*inode
 	changes := make(map[*inode]int) // per directory
 	var order []*inode
 	for _, c := range t.journal {
-		for _, n := range c.touches() {
+		for _, n := range c.touches(&buf) {
 			if changes[n] == 0 {
 				order = append(order, n)
 			}
@@ -285,10 +288,10 @@ func (t *tree) losePower(d *Device, lost *loss) {
 	}
 	for _, c := range t.journal {
 		kept := true
-		for _, n := range c.touches() {
+		for _, n := range c.touches(&buf) {
 			kept = kept && keep[n] > 0
 		}
-		for _, n := range c.touches() {
+		for _, n := range c.touches(&buf) {
 			if kept {
 				keep[n]--
 			} else {

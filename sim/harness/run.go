@@ -266,6 +266,10 @@ func (r *run) startUsers(w workloads.Workload) {
 	})
 }
 
+// malformed are notes of a node that got what no client or node of ours sends: somebody
+// has mixed bytes up on the way.
+var malformed = []string{"bad-request", "bad-frame-size"}
+
 // panicked is the result of a run that a panic ended: nothing but that is judged, for
 // there was no final read.
 func (r *run) panicked(p *sim.Panic) *Result {
@@ -291,6 +295,11 @@ func (r *run) result() *Result {
 		}
 	}
 	res.Anomalies = append(res.Anomalies, r.found...)
+	for _, kind := range malformed {
+		if n := r.k.Count(kind); n > 0 {
+			res.Anomalies = append(res.Anomalies, Anomaly{Name: kind, Where: "cluster", Sentence: fmt.Sprintf("nodes found %d of our own requests malformed", n)})
+		}
+	}
 	res.Ops.Total = operations(res.History)
 	return res
 }
