@@ -162,6 +162,10 @@ func quorumResponse(resp kmsg.Response) (raft.Response, error) {
 // wrongCluster refuses a request that names another cluster.
 func (n *Node) wrongCluster(id *string) bool { return id != nil && *id != n.clusterID }
 
+// absurdEpoch refuses an epoch that no number of elections leads to. Whoever believed in
+// one could not go beyond it any more: the next election would have no epoch left.
+func absurdEpoch(epoch int32) bool { return epoch > math.MaxInt32/2 }
+
 // Vote (key 52, versions 0-2; KIP-595, KIP-996).
 func handleVote(n *Node, r *request) {
 	req := r.msg.(*kmsg.VoteRequest)
@@ -171,7 +175,8 @@ func handleVote(n *Node, r *request) {
 		r.reply(resp)
 		return
 	}
-	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 {
+	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 ||
+		absurdEpoch(req.Topics[0].Partitions[0].CandidateEpoch) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		r.reply(resp)
 		return
@@ -202,7 +207,8 @@ func handleBeginQuorumEpoch(n *Node, r *request) {
 		r.reply(resp)
 		return
 	}
-	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 {
+	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 ||
+		absurdEpoch(req.Topics[0].Partitions[0].LeaderEpoch) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		r.reply(resp)
 		return
@@ -232,7 +238,8 @@ func handleEndQuorumEpoch(n *Node, r *request) {
 		r.reply(resp)
 		return
 	}
-	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 {
+	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 ||
+		absurdEpoch(req.Topics[0].Partitions[0].LeaderEpoch) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		r.reply(resp)
 		return
@@ -287,7 +294,7 @@ func handleQuorumFetch(n *Node, r *request) {
 	n.quorum.request(raft.FetchRequest{
 		ReplicaID: replica, CurrentLeaderEpoch: wire.LeaderEpoch(p.CurrentLeaderEpoch),
 		FetchOffset: wire.Offset(p.FetchOffset), LastFetchedEpoch: wire.LeaderEpoch(p.LastFetchedEpoch),
-		HighWatermark: hw, MaxWait: time.Duration(req.MaxWaitMillis) * time.Millisecond,
+		HighWatermark: hw, MaxWait: min(time.Duration(max(req.MaxWaitMillis, 0))*time.Millisecond, n.requestTimeout()),
 		MaxBytes: min(req.MaxBytes, p.PartitionMaxBytes),
 	}, func(answer raft.Response, records answerBytes) {
 		m := answer.(raft.FetchResponse)
@@ -300,6 +307,9 @@ func handleQuorumFetch(n *Node, r *request) {
 		r.replyFetch(resp, []recordSet{{size: records.size, segs: records.segs}})
 	})
 }
+
+// maxSnapshotPiece bounds what one FetchSnapshot takes into memory, in bytes.
+const maxSnapshotPiece = 8 << 20
 
 // FetchSnapshot (key 59, versions 0-1; KIP-630).
 func handleFetchSnapshot(n *Node, r *request) {
@@ -319,7 +329,7 @@ func handleFetchSnapshot(n *Node, r *request) {
 	n.quorum.request(raft.FetchSnapshotRequest{
 		ReplicaID: wire.NodeID(req.ReplicaID), CurrentLeaderEpoch: wire.LeaderEpoch(p.CurrentLeaderEpoch),
 		SnapshotID: raft.OffsetAndEpoch{Offset: wire.Offset(p.SnapshotID.EndOffset), Epoch: wire.LeaderEpoch(p.SnapshotID.Epoch)},
-		Position:   p.Position, MaxBytes: req.MaxBytes,
+		Position:   p.Position, MaxBytes: min(req.MaxBytes, maxSnapshotPiece),
 	}, func(answer raft.Response, _ answerBytes) {
 		m := answer.(raft.FetchSnapshotResponse)
 		out := kmsg.NewFetchSnapshotResponseTopicPartition()

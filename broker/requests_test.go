@@ -370,3 +370,43 @@ func TestSmallErrors(t *testing.T) {
 		wantCode(t, "config resources of type 99", conn.call(task, list, 1).(*kmsg.ListConfigResourcesResponse).ErrorCode, kerr.UnsupportedVersion)
 	})
 }
+
+// A piece of a snapshot is as large as there is room for, whatever is asked for.
+func TestFetchSnapshotPieces(t *testing.T) {
+	l := newLab(t, 1, map[string]string{"metadata.log.max.record.bytes.between.snapshots": "1000"})
+	l.do(func(task *env.Task) {
+		for i := range 10 {
+			l.createTopic(task, fmt.Sprintf("t%d", i), nil, []int32{1}, []int32{1}, []int32{1})
+		}
+		conn := l.dial(task, 1)
+		fetch := fetchFrom("__cluster_metadata", [16]byte{15: 1}, 0, 0)
+		fetch.ReplicaState.ID = 9
+		fetch.Topics[0].Partitions[0].CurrentLeaderEpoch, fetch.Topics[0].Partitions[0].LastFetchedEpoch = 1, 0
+		f := conn.call(task, fetch, 17).(*kmsg.FetchResponse).Topics[0].Partitions[0]
+		if f.SnapshotID.EndOffset < 0 {
+			t.Fatalf("no snapshot: %+v", f)
+		}
+		for _, test := range []struct {
+			position int64
+			most     int32
+			want     *kerr.Error
+			size     int // -1: all of it
+		}{
+			{0, 100, nil, 100}, {0, 1<<31 - 1, nil, -1}, {0, 0, kerr.InvalidRequest, 0}, {0, -1, kerr.InvalidRequest, 0}, {0, -1 << 31, kerr.InvalidRequest, 0},
+			{-1, 100, kerr.PositionOutOfRange, 0}, {1 << 60, 100, kerr.PositionOutOfRange, 0},
+		} {
+			req := kmsg.NewPtrFetchSnapshotRequest()
+			req.ReplicaID, req.MaxBytes = 9, test.most
+			p := kmsg.NewFetchSnapshotRequestTopicPartition()
+			p.CurrentLeaderEpoch, p.Position = 1, test.position
+			p.SnapshotID.EndOffset, p.SnapshotID.Epoch = f.SnapshotID.EndOffset, f.SnapshotID.Epoch
+			req.Topics = []kmsg.FetchSnapshotRequestTopic{{Topic: "__cluster_metadata", Partitions: []kmsg.FetchSnapshotRequestTopicPartition{p}}}
+			got := conn.call(task, req, 1).(*kmsg.FetchSnapshotResponse).Topics[0].Partitions[0]
+			what := fmt.Sprintf("%d bytes from %d", test.most, test.position)
+			wantCode(t, what, got.ErrorCode, test.want)
+			if want := test.size; len(got.Bytes) != want && (want != -1 || int64(len(got.Bytes)) != got.Size) {
+				t.Errorf("%s: %d bytes of %d", what, len(got.Bytes), got.Size)
+			}
+		}
+	})
+}
