@@ -216,6 +216,7 @@ func (f *fetcher) take(batch []fetching, resp *kmsg.FetchResponse, full bool) {
 		if whole == nil {
 			part, records = f.fetched(b, a)
 		}
+		b.follower.OnLogStart(b.p.log.LogStartOffset()) // retention may be about to tell
 		step := b.follower.OnFetched(now, b.sent, part)
 		if step.ForgetSession {
 			f.session.Forget()
@@ -368,6 +369,7 @@ func (fs *fetchers) askOffsets(p *partition, leader wire.NodeID, epoch wire.Lead
 			if p.follower != follower {
 				return
 			}
+			follower.OnLogStart(p.log.LogStartOffset())
 			fs.act(p, follower.OnLeaderOffsets(p.now(), epoch, replica.LeaderOffsets{
 				Err: cmp.Or(errStart, errEnd), LogStart: start, LogEnd: end,
 			}))

@@ -260,8 +260,12 @@ func (rs *replicas) retain() {
 // logStartMoved tells the role that records at the beginning are gone.
 func (p *partition) logStartMoved() {
 	p.probe()
-	if p.leader != nil && p.err == nil {
+	switch {
+	case p.err != nil:
+	case p.leader != nil:
 		p.apply(p.leader.OnLogStart(p.now(), p.log.LogStartOffset()))
+	case p.follower != nil:
+		p.follower.OnLogStart(p.log.LogStartOffset())
 	}
 }
 

@@ -209,6 +209,16 @@ func (f *Follower) Stop() {
 // new Follower, leads out of it.
 func (f *Follower) OnStorageError() { f.state = Failed }
 
+// OnLogStart reports where the local log starts, after retention has deleted from its
+// front, which it does up to the high watermark at most. While the log is being cut it
+// is OnTruncated that matters.
+func (f *Follower) OnLogStart(logStart wire.Offset) {
+	if f.state != Truncating {
+		f.logStart = max(f.logStart, logStart)
+		f.check()
+	}
+}
+
 // State is what the partition is doing.
 func (f *Follower) State() FollowerState { return f.state }
 

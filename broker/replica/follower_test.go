@@ -193,3 +193,20 @@ func TestWhatLiesBelowTheLeadersLogStartIsNotKept(t *testing.T) {
 		t.Errorf("%s to %d, want a truncation to 2: what is before is the leader's, too", s.Op, s.Offset)
 	}
 }
+
+func TestCutBelowTheLogStartRestartsTheLog(t *testing.T) {
+	f, _ := newTestFollower(3)
+	f.OnLogStart(2) // retention
+	if p := mustFetch(t, f, 0); p.LogStart != 2 {
+		t.Errorf("the leader is told log start %d", p.LogStart)
+	}
+	s := f.OnFetched(0, mustFetch(t, f, 0), FetchedPartition{Diverging: EpochEnd{Epoch: 1, End: 1}, Base: 3, Next: 3})
+	if s.Op != OpRestart || s.Offset != 1 || !s.BelowHighWatermark {
+		t.Errorf("%s to %d, want a restart at 1", s.Op, s.Offset)
+	}
+	f.OnLogStart(2) // of the log that is being cut
+	f.OnTruncated(0, 1)
+	if f.LogStart() != 1 || f.HighWatermark() != 1 {
+		t.Errorf("log start %d, high watermark %d after the restart at 1", f.LogStart(), f.HighWatermark())
+	}
+}
