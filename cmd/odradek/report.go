@@ -28,7 +28,11 @@ func (r report) line(label, format string, args ...any) {
 func (r report) plan(p *fault.Plan) {
 	c := &p.Cluster
 	r.line("seed", "%d", p.Seed)
-	r.line("cluster", "%d brokers, %d of them controllers; links %v + up to %v, sync %v", c.Nodes, c.Voters,
+	controllers := fmt.Sprintf("%d of them controllers", c.Voters)
+	if c.Controllers > 0 {
+		controllers = fmt.Sprintf("%d controllers besides", c.Controllers)
+	}
+	r.line("cluster", "%d brokers, %s; links %v + up to %v, sync %v", c.Nodes, controllers,
 		time.Duration(c.Latency), time.Duration(c.Jitter), time.Duration(c.SyncLatency))
 	r.wrapped("configs", pairs(c.Config))
 	r.wrapped("workload", append([]string{p.Workload.Name + ":"}, pairs(p.Workload.Params)...))

@@ -22,9 +22,12 @@ const Port = 9092
 
 // Config says what a cluster is made of.
 type Config struct {
-	// Nodes is how many machines run the broker, with ids from 1. All are brokers,
-	// the first Voters of them also controllers.
+	// Nodes is how many brokers there are, with ids from 1. The first Voters of them are
+	// also controllers.
 	Nodes, Voters int
+	// Controllers is how many further machines are controllers only, with the ids after
+	// the brokers'. With any, no broker is a controller, whatever Voters says.
+	Controllers int
 	// Properties are configs of every node, by Kafka's names, over [Properties].
 	Properties map[string]string
 	Net        netsim.Config
@@ -50,7 +53,7 @@ func DefaultConfig() Config {
 type Cluster struct {
 	K       *sim.Kernel
 	Net     *netsim.Network
-	Nodes   []*Node // by id from 1
+	Nodes   []*Node // by id from 1, brokers first
 	Clients []*Host
 	cfg     Config
 	// Failed is told when a node gave up by itself.
@@ -83,17 +86,18 @@ type Node struct {
 func New(k *sim.Kernel, cfg Config) (*Cluster, error) {
 	c := &Cluster{K: k, Net: netsim.New(k, cfg.Net), cfg: cfg}
 	var voters []string
-	for id := 1; id <= cfg.Voters; id++ {
-		voters = append(voters, fmt.Sprintf("%d@%s:%d", id, NodeName(wire.NodeID(id)), Port))
+	roles := cfg.roles()
+	for i, role := range roles {
+		if id := wire.NodeID(i + 1); role != "broker" {
+			voters = append(voters, fmt.Sprintf("%d@%s:%d", id, NodeName(id), Port))
+		}
 	}
-	for id := 1; id <= cfg.Nodes; id++ {
+	for i, role := range roles {
+		id := i + 1
 		values := config.Values(maps.Clone(Properties()))
 		maps.Copy(values, cfg.Properties)
 		values["node.id"] = strconv.Itoa(id)
-		values["process.roles"] = "broker"
-		if id <= cfg.Voters {
-			values["process.roles"] = "broker,controller"
-		}
+		values["process.roles"] = role
 		values["controller.quorum.voters"] = strings.Join(voters, ",")
 		values["listeners"] = fmt.Sprintf("PLAINTEXT://%s:%d", NodeName(wire.NodeID(id)), Port)
 		layers := config.Layers{Static: values}
@@ -107,6 +111,22 @@ func New(k *sim.Kernel, cfg Config) (*Cluster, error) {
 		c.Nodes = append(c.Nodes, n)
 	}
 	return c, nil
+}
+
+// roles are the process.roles of the nodes, by id from 1.
+func (cfg *Config) roles() []string {
+	var roles []string
+	for id := 1; id <= cfg.Nodes; id++ {
+		if cfg.Controllers == 0 && id <= cfg.Voters {
+			roles = append(roles, "broker,controller")
+		} else {
+			roles = append(roles, "broker")
+		}
+	}
+	for range cfg.Controllers {
+		roles = append(roles, "controller")
+	}
+	return roles
 }
 
 // Properties are the broker configs of simulated clusters where they differ from
@@ -133,7 +153,9 @@ func NodeName(id wire.NodeID) string { return fmt.Sprintf("n%d", id) }
 func (c *Cluster) Addrs() []string {
 	var addrs []string
 	for _, n := range c.Nodes {
-		addrs = append(addrs, fmt.Sprintf("%s:%d", n.Name(), Port))
+		if n.IsBroker() {
+			addrs = append(addrs, fmt.Sprintf("%s:%d", n.Name(), Port))
+		}
 	}
 	return addrs
 }
@@ -148,12 +170,15 @@ func (c *Cluster) NewClient(name string) *Host {
 // Node returns a broker's machine.
 func (c *Cluster) Node(id wire.NodeID) *Node { return c.Nodes[id-1] }
 
-// Start starts every broker.
+// Start starts every node.
 func (c *Cluster) Start() {
 	for _, n := range c.Nodes {
 		n.Up()
 	}
 }
+
+// IsBroker reports whether the node is a broker, perhaps among other things.
+func (n *Node) IsBroker() bool { return n.config.IsBroker() }
 
 // Up starts the node's process, and its machine if it has no power.
 func (n *Node) Up() {

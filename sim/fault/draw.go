@@ -24,7 +24,8 @@ type Profile struct {
 	Gap time.Duration
 	// Kinds are the faults to draw from; nil means those of [Default].
 	Kinds []Kind
-	// Nodes fixes the number of brokers; 0 draws 3, mostly, up to 5.
+	// Nodes fixes the number of brokers, the first three of which are the controllers; 0
+	// draws 3, mostly, up to 5, and sometimes controllers that are no brokers.
 	Nodes int
 }
 
@@ -44,6 +45,9 @@ func Draw(seed uint64, pr Profile) *Plan {
 	stream := func(name string) *rand.Rand { return rand.New(rand.NewPCG(seed, sim.HashString("plan/"+name))) }
 	p := &Plan{Version: PlanVersion, Seed: seed, Faults: Duration(pr.FaultsFor)}
 	p.Cluster = drawCluster(stream("cluster"), pr.Nodes)
+	if pr.Nodes == 0 {
+		drawControllers(stream("controllers"), &p.Cluster)
+	}
 	p.Workload.Name = pr.Workload
 	if pr.DrawWorkload != nil {
 		pr.DrawWorkload(stream("workload"), &p.Workload)
@@ -52,7 +56,7 @@ func Draw(seed uint64, pr Profile) *Plan {
 	if kinds == nil {
 		kinds = Default().Kinds
 	}
-	p.Events = drawEvents(stream("faults"), kinds, p.Cluster.Nodes, pr)
+	p.Events = drawEvents(stream("faults"), kinds, p.Cluster.Nodes+p.Cluster.Controllers, pr)
 	if err := p.Validate(); err != nil {
 		panic(fmt.Sprintf("fault: drew an invalid plan from seed %d: %v", seed, err))
 	}
@@ -80,6 +84,13 @@ func drawCluster(r *rand.Rand, nodes int) Cluster {
 	c.Jitter = micro(pick(r, 0, 50, 500, 5000))
 	c.SyncLatency = micro(pick(r, 100, 500, 5000))
 	return c
+}
+
+// drawControllers sometimes gives the cluster controllers of their own.
+func drawControllers(r *rand.Rand, c *Cluster) {
+	if r.IntN(5) == 0 {
+		c.Voters, c.Controllers = 0, pick(r, 1, 3, 3)
+	}
 }
 
 func drawEvents(r *rand.Rand, kinds []Kind, nodes int, pr Profile) []Event {

@@ -32,8 +32,13 @@ type Plan struct {
 
 // Cluster is the shape of the cluster and its knobs.
 type Cluster struct {
+	// Nodes is how many brokers there are, with ids from 1. The first Voters of them are
+	// also controllers.
 	Nodes  int `json:"nodes"`
 	Voters int `json:"voters"`
+	// Controllers is how many further nodes are controllers only, with the ids after the
+	// brokers'. With any, Voters is 0.
+	Controllers int `json:"controllers,omitempty"`
 	// Config are broker configs, by Kafka's names.
 	Config map[string]string `json:"config,omitempty"`
 	// Latency and Jitter are those of every link, one way.
@@ -199,13 +204,15 @@ func (p *Plan) Validate() error {
 		return fmt.Errorf("plan: version %d; this program reads version %d", p.Version, PlanVersion)
 	case c.Nodes < 1 || c.Nodes > 64:
 		return fmt.Errorf("plan: %d nodes; want 1 to 64", c.Nodes)
-	case c.Voters < 1 || c.Voters > c.Nodes:
+	case c.Controllers < 0 || c.Controllers > 0 && c.Voters != 0:
+		return fmt.Errorf("plan: %d controllers and %d voters among the brokers; want only one of both", c.Controllers, c.Voters)
+	case c.Controllers == 0 && (c.Voters < 1 || c.Voters > c.Nodes):
 		return fmt.Errorf("plan: %d voters among %d nodes", c.Voters, c.Nodes)
 	case p.Faults < 0:
 		return errors.New("plan: faults_for is negative")
 	}
 	for i, e := range p.Events {
-		if err := e.validate(c.Nodes); err != nil {
+		if err := e.validate(c.Nodes + c.Controllers); err != nil {
 			return fmt.Errorf("plan: event %d (%s at %v): %w", i+1, e.Kind, time.Duration(e.At), err)
 		}
 	}

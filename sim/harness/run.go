@@ -122,7 +122,7 @@ func (r *run) violation(name, where, format string, args ...any) {
 func (r *run) build() error {
 	pc := &r.plan.Cluster
 	c := cluster.DefaultConfig()
-	c.Nodes, c.Voters = pc.Nodes, pc.Voters
+	c.Nodes, c.Voters, c.Controllers = pc.Nodes, pc.Voters, pc.Controllers
 	c.Properties = maps.Clone(pc.Config)
 	if pc.Latency > 0 {
 		c.Net.Latency = time.Duration(pc.Latency)

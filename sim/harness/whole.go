@@ -54,7 +54,7 @@ func (r *run) allUnfenced() bool {
 		return false
 	}
 	for _, n := range r.cluster.Nodes {
-		if !image.Broker(n.ID).Active() {
+		if n.IsBroker() && !image.Broker(n.ID).Active() {
 			return false
 		}
 	}
@@ -80,7 +80,7 @@ func (r *run) notWhole() string {
 		if n.Broker.ActiveController() {
 			controllers++
 		}
-		if !image.Broker(n.ID).Active() {
+		if n.IsBroker() && !image.Broker(n.ID).Active() {
 			return fmt.Sprintf("%s is fenced", n.Name())
 		}
 	}
