@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"odradek/broker/metadata"
 	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/sim"
@@ -25,6 +26,10 @@ type excuses struct {
 	// suspects are the replicas that stopped uncleanly and have not caught up since.
 	suspects map[wire.TopicPartition]map[wire.NodeID]suspect
 	list     []history.Excuse
+	// image is the newest metadata that was seen when a node died, up to applied: when all
+	// nodes are down or starting, there is no other.
+	image   *metadata.Image
+	applied wire.Offset
 	// excused, if set, is told of each excuse for a loss by crashes.
 	excused func(tp wire.TopicPartition, topic wire.UUID)
 }
@@ -41,7 +46,10 @@ func newExcuses() *excuses {
 
 // dying takes note of an unclean stop.
 func (x *excuses) dying(n *cluster.Node, powerLoss bool) {
-	image, _ := newestImage(x.c)
+	if image, applied := newestImage(x.c); image != nil && applied >= x.applied {
+		x.image, x.applied = image, applied
+	}
+	image := x.image
 	if image == nil {
 		return
 	}
