@@ -66,9 +66,20 @@ type Workload interface {
 	// Users lists the users; the same ones each time.
 	Users() []User
 	// Final records the final state. An error means that it could not be read, which
-	// after everything healed is a finding of its own.
+	// after everything healed is a finding of its own; a *[Finding] means that it was
+	// read and is wrong.
 	Final(t *env.Task, s *Site) error
 }
+
+// Finding is a workload's own judgement of what it read in the end. The workloads of
+// this package have none, they leave judging to the checkers; those of other people's
+// tests know what their application promises.
+type Finding struct {
+	Name     string // such as "lost-entry"
+	Sentence string
+}
+
+func (f *Finding) Error() string { return f.Name + ": " + f.Sentence }
 
 // Config says which workload, and how. Parameters are integers, so that a shrinker
 // can halve them; what is missing has the default of [Defaults].

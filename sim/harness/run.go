@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -194,6 +195,8 @@ func (r *run) phases(w workloads.Workload) {
 	reader := r.cluster.NewClient("reader")
 	if !r.task(PhaseFinal, "final", reader, finalWithin, func(t *env.Task, s *workloads.Site) { finalErr = w.Final(t, s) }) {
 		r.violation("no-final-read", "cluster", "the final read did not end within %v", finalWithin)
+	} else if f := (*workloads.Finding)(nil); errors.As(finalErr, &f) {
+		r.violation(f.Name, "workload", "%s", f.Sentence)
 	} else if finalErr != nil {
 		r.violation("no-final-read", "cluster", "%v", finalErr)
 	}

@@ -10,7 +10,11 @@ import (
 )
 
 func TestDefaultPlansAreGreen(t *testing.T) {
-	simtest.Run(t, simtest.Config{Seeds: 4, Check: func(r *harness.Result) error {
+	seeds := 4
+	if testing.Short() {
+		seeds = 1
+	}
+	simtest.Run(t, simtest.Config{Seeds: seeds, Check: func(r *harness.Result) error {
 		if r.Ops.Total < 2000 || time.Duration(r.SimNS) < 30*time.Second {
 			t.Errorf("seed %d: only %d operations in %v", r.Seed, r.Ops.Total, time.Duration(r.SimNS))
 		}
