@@ -34,6 +34,10 @@ func (n *Node) applyCommitted() {
 			if generation != n.imageGeneration {
 				continue // a snapshot took the image's place meanwhile
 			}
+			if err != nil && n.quorum.cuts > 0 {
+				n.applying = false
+				return // a snapshot is taking the log's place; once it is loaded this goes on
+			}
 			if err != nil {
 				n.fail("the metadata log cannot be read", err)
 				return

@@ -223,11 +223,17 @@ func (q *quorum) execute(e raft.Effect) {
 	case raft.SendResponse:
 		q.answer(e.Token, e.Response, answerBytes{})
 	case raft.ReadLog:
+		asked := q.raft.LeaderAndEpoch()
 		q.log.Read(storage.ReadRequest{From: e.Offset, UpTo: q.log.LogEndOffset(), MaxBytes: int(e.MaxBytes), MinOneBatch: true},
 			func(res storage.ReadResult, err error) {
-				if err != nil {
-					// The log was truncated meanwhile: the decider's view has moved on too,
-					// and the follower asks again.
+				switch now := q.raft.LeaderAndEpoch(); {
+				case now != asked:
+					// What was read may be another leader's by now.
+					e.Response.ErrorCode, e.Response.LeaderAndEpoch = raft.ErrNotLeaderOrFollower, now
+					res = storage.ReadResult{}
+				case err != nil:
+					// The log was cut meanwhile: the decider's view has moved on too, and the
+					// follower asks again.
 					e.Response.ErrorCode = raft.ErrBrokerNotAvailable
 				}
 				q.answer(e.Token, e.Response, answerBytes{res.Segments, res.Size})

@@ -149,6 +149,7 @@ func (q *quorum) snapshotEffect(e raft.Effect) {
 				q.cuts--
 				next()
 				q.input(func(now int64) { q.raft.SnapshotInstalled(now, e.ID) })
+				q.n.applyCommitted() // a replay that stood in the way of this has given up
 			})
 		})
 	}
