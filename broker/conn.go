@@ -44,6 +44,7 @@ type conn struct {
 	buf        []byte // read but not yet dispatched: buf[start:end]
 	start, end int
 	reading    bool
+	readDone   func(int, error) // onRead
 	closed     bool
 	pumping    bool // pump is on the stack, or will run on a later turn
 	stalled    bool // a complete request waits in buf for the queue to get shorter
@@ -71,6 +72,7 @@ func (n *Node) accept(c env.Conn) {
 	}
 	n.lastConn++
 	cn := &conn{n: n, c: c, id: n.lastConn, addr: c.RemoteAddr(), buf: make([]byte, connChunk), active: n.env.Clock.Now()}
+	cn.readDone = cn.onRead
 	n.conns[cn.id] = cn
 	n.connsOf[host]++
 	cn.watchIdle(ms(n.cfg.ConnectionsMaxIdleMs))
@@ -196,7 +198,7 @@ func (c *conn) read() {
 		c.resize(connChunk)
 	}
 	c.reading = true
-	c.c.Read(c.buf[c.end:], min(need, len(c.buf)-c.end), c.onRead)
+	c.c.Read(c.buf[c.end:], min(need, len(c.buf)-c.end), c.readDone)
 }
 
 // resize puts the unread bytes at the start of a buffer of size bytes.
@@ -239,8 +241,8 @@ func (c *conn) close() {
 	waiting := c.queue
 	c.queue, c.buf = nil, nil
 	for _, r := range waiting {
-		if !r.answered && r.abandon != nil {
-			r.abandon()
+		if !r.answered && r.waiter != nil {
+			r.waiter.abandon()
 		}
 	}
 }

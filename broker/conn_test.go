@@ -352,3 +352,23 @@ func TestALargeRequestCostsWhatHasArrived(t *testing.T) {
 		}
 	})
 }
+
+// Nodes close each other's idle connections, too, and that is no failure to back off from.
+func TestNodesOutliveTheirIdleConnections(t *testing.T) {
+	l := newLab(t, 3, map[string]string{
+		"connections.max.idle.ms": "500", "broker.heartbeat.interval.ms": "1200", "broker.session.timeout.ms": "2500",
+		"replica.fetch.wait.max.ms": "1000", "replica.lag.time.max.ms": "5000",
+	})
+	l.do(func(task *env.Task) { l.createTopic(task, "orders", nil, []int32{1, 2, 3}) })
+	for range 20 {
+		l.k.RunFor(time.Second)
+		if alive := l.unfenced(); alive != 3 {
+			t.Fatalf("%d brokers are alive", alive)
+		}
+	}
+	l.do(func(task *env.Task) {
+		leads, _ := l.leaders("orders", 0)
+		r := l.dial(task, leads).call(task, produceTo("orders", 0, -1, batch(t, wire.BatchOptions{}, "a")), 9).(*kmsg.ProduceResponse)
+		wantCode(t, "produce", r.Topics[0].Partitions[0].ErrorCode, nil)
+	})
+}

@@ -227,8 +227,8 @@ func (op *fetchOp) wake() {
 	}
 }
 
-// finish takes the request out of everything that it waits for.
-func (op *fetchOp) finish() {
+// abandon takes the request out of everything that it waits for.
+func (op *fetchOp) abandon() {
 	op.done = true
 	if op.timer != nil {
 		op.timer.Stop()

@@ -54,7 +54,7 @@ func handleFetch(n *Node, r *request) {
 		parts:    make([]fetchPart, session.Len()),
 		deadline: n.env.Clock.Now().Add(time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond),
 	}
-	r.abandon = op.finish
+	r.waiter = op
 	for i := range op.parts {
 		w := session.Partition(i)
 		op.begin(now, &op.parts[i], w, replica.FetchRequest{
@@ -102,23 +102,24 @@ func sessionRequest(version int16, req *kmsg.FetchRequest, replicaID wire.NodeID
 
 // answer sends what was gathered, as far as the session says that the client needs it.
 func (op *fetchOp) answer() {
-	op.finish()
-	results := make([]fetchsession.Result, len(op.parts))
+	op.abandon() // nothing waits any more
+	scratch := &op.n.fetchScratch
+	scratch.results = scratch.results[:0]
 	for i := range op.parts {
 		part := &op.parts[i]
-		results[i] = fetchsession.Result{
+		scratch.results = append(scratch.results, fetchsession.Result{
 			Err: part.out.ErrorCode, HighWatermark: wire.Offset(part.out.HighWatermark), LogStart: wire.Offset(part.out.LogStartOffset),
 			RecordBytes: part.res.Size, Special: part.out.DivergingEpoch.Epoch >= 0 || part.out.DivergingEpoch.EndOffset >= 0,
-		}
+		})
 	}
-	said := op.session.Respond(int64(op.n.env.Clock.Now()), results)
+	said := op.session.Respond(int64(op.n.env.Clock.Now()), scratch.results)
 	if said.Err != nil {
 		op.resp.ErrorCode = said.Err.Code
 		op.r.replyFetch(op.resp, nil)
 		return
 	}
 	op.resp.SessionID = said.SessionID
-	records := make([]recordSet, 0, len(said.Include))
+	records := scratch.records[:0]
 	var hints leaderHints
 	for _, i := range said.Include {
 		part, key := &op.parts[i], op.session.Partition(i).Key
@@ -143,6 +144,15 @@ func (op *fetchOp) answer() {
 		op.resp.Brokers = append(op.resp.Brokers, b)
 	}
 	op.r.replyFetch(op.resp, records)
+	clear(records) // keep the space, not the records
+	scratch.records = records
+}
+
+// fetchScratch is space that one answer after the other uses.
+type fetchScratch struct {
+	results []fetchsession.Result
+	records []recordSet
+	sizes   []int
 }
 
 // recordSet is the records of one partition in a Fetch response.
@@ -157,10 +167,11 @@ func (r *request) replyFetch(resp *kmsg.FetchResponse, records []recordSet) {
 		return
 	}
 	resp.SetVersion(r.header.Version)
-	sizes := make([]int, len(records))
+	sizes := r.conn.n.fetchScratch.sizes[:0]
 	for i := range records {
-		sizes[i] = records[i].size
+		sizes = append(sizes, records[i].size)
 	}
+	r.conn.n.fetchScratch.sizes = sizes
 	parts := wire.EncodeFetchResponse(r.header.CorrelationID, resp, sizes)
 	segs := make([]env.Segment, 0, 2*len(parts))
 	for _, part := range parts {

@@ -35,7 +35,7 @@ var (
 func handleProduce(n *Node, r *request) {
 	req := r.msg.(*kmsg.ProduceRequest)
 	op := newProduceOp(n, r, req)
-	r.abandon = op.abandon
+	r.waiter = op
 	op.open++ // held until every partition is under way
 	k := 0
 	for i := range req.Topics {

@@ -76,6 +76,7 @@ type Node struct {
 	replicas      *replicas
 	fetchers      *fetchers
 	sessions      *fetchsession.Cache
+	fetchScratch  fetchScratch
 	alterISR      alterISR
 	producerIDs   producerIDs
 

@@ -194,9 +194,12 @@ func (p *peer) drop(err error) {
 	if p.conn != nil {
 		p.conn.Close()
 	}
-	fresh := &peer{n: p.n, key: p.key, addr: p.addr, failures: p.failures + 1}
-	backoff := min(reconnectBackoff<<min(p.failures, 5), reconnectBackoffMax)
-	fresh.retryAt = p.n.env.Clock.Now().Add(backoff)
+	fresh := &peer{n: p.n, key: p.key, addr: p.addr}
+	if p.conn == nil || len(p.inflight) > 0 {
+		// Otherwise nothing went wrong: the other side closed a connection that was idle.
+		fresh.failures = p.failures + 1
+		fresh.retryAt = p.n.env.Clock.Now().Add(min(reconnectBackoff<<min(p.failures, 5), reconnectBackoffMax))
+	}
 	if p.n.peers[p.key] == p {
 		p.n.peers[p.key] = fresh
 	}

@@ -19,14 +19,24 @@ type request struct {
 
 	answered bool
 	out      []env.Segment
-	outSize  int // bytes
-	// abandon is called if the connection closes before the request is answered, for
-	// whatever would wait on in vain. The request must not be answered in it.
-	abandon func()
+	outSize  int            // bytes
+	frame    [1]env.Segment // backs out when the answer is one piece
+	// waiter is told if the connection closes before the request is answered.
+	waiter waiter
 	// via is set on a request that another broker forwarded in an Envelope: its
 	// answer goes there instead of to conn.
 	via func(body []byte)
 }
+
+// waiter is what waits on behalf of a request.
+type waiter interface {
+	// abandon lets go of everything: the client has gone. The request must not be
+	// answered any more.
+	abandon()
+}
+
+// answerSize is enough for the answers of the hot paths.
+const answerSize = 256
 
 // reply answers the request with a message, in the request's version.
 func (r *request) reply(resp kmsg.Response) {
@@ -34,13 +44,14 @@ func (r *request) reply(resp kmsg.Response) {
 		return
 	}
 	resp.SetVersion(r.header.Version)
-	frame := wire.AppendResponse(nil, r.header.CorrelationID, resp)
+	frame := wire.AppendResponse(make([]byte, 0, answerSize), r.header.CorrelationID, resp)
 	if r.via != nil {
 		r.end()
 		r.via(frame)
 		return
 	}
-	r.send([]env.Segment{{Bytes: frame}})
+	r.frame[0].Bytes = frame
+	r.send(r.frame[:])
 }
 
 // send answers the request with a complete frame.
@@ -84,5 +95,6 @@ func (r *request) end() {
 	if r.answered {
 		panic("broker: request answered twice")
 	}
-	r.answered, r.abandon = true, nil
+	// The answer may be unsent for long, and keeps the request: not its records, though.
+	r.answered, r.waiter, r.msg = true, nil, nil
 }

@@ -107,6 +107,9 @@ func (c *Cache) Begin(now int64, req Request) (*Fetch, *kerr.Error) {
 
 // full is a fetch of what the request names.
 func (c *Cache) full(req Request, want bool) *Fetch {
+	if len(req.Partitions) == 1 { // nothing to order, nothing named twice
+		return &Fetch{cache: c, want: want, request: req, entries: []*entry{newEntry(req.Partitions[0])}}
+	}
 	var parts rotation
 	for _, p := range req.Partitions {
 		parts.set(p)

@@ -15,6 +15,11 @@ type entry struct {
 	prev, next    *entry
 }
 
+// newEntry is a partition of which the client was told nothing yet.
+func newEntry(p Partition) *entry {
+	return &entry{Partition: p, highWatermark: wire.NoOffset, logStart: wire.NoOffset}
+}
+
 // update takes a result and reports whether the client needs to hear of it.
 func (e *entry) update(r Result) bool {
 	tell := r.RecordBytes > 0 || r.Special || r.Err != 0 || r.HighWatermark != e.highWatermark || r.LogStart != e.logStart
@@ -43,7 +48,7 @@ func (r *rotation) set(p Partition) {
 	if r.byKey == nil {
 		r.byKey = make(map[Key]*entry)
 	}
-	e := &entry{Partition: p, highWatermark: wire.NoOffset, logStart: wire.NoOffset}
+	e := newEntry(p)
 	r.byKey[p.Key] = e
 	r.link(e)
 }
