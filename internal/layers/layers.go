@@ -35,10 +35,11 @@ var table = []layer{
 	{"broker/raft", decider},
 	{"broker/replica", decider},
 	{"broker/controller", decider},
+	{"broker/fetchsession", []string{"broker/wire"}},
 	{"broker/coordinator", decider},
 	{"broker", []string{
 		"broker/env", "broker/failpoint", "broker/wire", "broker/config", "broker/storage", "broker/metadata",
-		"broker/raft", "broker/replica", "broker/controller", "broker/coordinator/...",
+		"broker/raft", "broker/replica", "broker/controller", "broker/fetchsession", "broker/coordinator/...",
 	}},
 	{"broker/realenv", []string{"broker/env", "broker/failpoint"}},
 
