@@ -341,8 +341,8 @@ func (h *hunter) summary() {
 	text.line("speed", "%s events, %s a second in each of %s", group(r.Events), group(perSecond(r.Events, r.BusyNS)),
 		plural(r.Jobs, "job", "jobs"))
 	text.line("struck", "%s", orNone(counts(r.Faults)))
-	text.wrapped("reached", strings.Split(orNone(counts(reachedOf(r.Reached))), ", "))
-	text.line("checked", "%s", orNone(counts(r.Checked)))
+	text.wrapped("reached", list(counts(reachedOf(r.Reached))))
+	text.wrapped("checked", list(counts(r.Checked)))
 	if len(r.Findings) == 0 {
 		text.line("found", "nothing")
 		return

@@ -53,24 +53,27 @@ func (r report) plan(p *fault.Plan) {
 	}
 }
 
-// shownAnomalies is how many anomalies are told with their operations; the rest is in
-// the result file.
-const shownAnomalies = 5
-
 // result tells what a run came to. dir is where its files are, "" for nowhere.
 func (r report) result(res *harness.Result, dir, command string) {
 	fmt.Fprintln(r.w)
 	if res.Verdict == harness.OK {
 		r.line("verdict", "ok")
 	} else {
-		n := len(res.Anomalies)
-		r.line("verdict", "VIOLATION: %s", plural(n, "anomaly", "anomalies"))
-		for i, a := range res.Anomalies[:min(n, shownAnomalies)] {
-			fmt.Fprintf(r.w, "  %d. %s\n", i+1, a.String())
+		r.line("verdict", "VIOLATION: %s", plural(len(res.Anomalies), "anomaly", "anomalies"))
+		// The first of each name; the others are in the result file.
+		told := make(map[string]bool)
+		var rest []harness.Anomaly
+		for _, a := range res.Anomalies {
+			if told[a.Name] {
+				rest = append(rest, a)
+				continue
+			}
+			told[a.Name] = true
+			fmt.Fprintf(r.w, "  %s\n", a.String())
 			r.operations(a.Ops, res.History)
 		}
-		if n > shownAnomalies {
-			fmt.Fprintf(r.w, "  and %d more: %s\n", n-shownAnomalies, counts(byName(res.Anomalies[shownAnomalies:])))
+		if len(rest) > 0 {
+			fmt.Fprintf(r.w, "  and of the same kinds: %s\n", counts(byName(rest)))
 		}
 		if res.Stack != "" {
 			fmt.Fprintf(r.w, "\n%s\n", res.Stack)
@@ -79,8 +82,8 @@ func (r report) result(res *harness.Result, dir, command string) {
 	r.line("ran", "%s operations: %s appends acknowledged, %s failed, %s unknown; %s records read", group(res.Ops.Total),
 		group(res.Ops.Acknowledged), group(res.Ops.Failed), group(res.Ops.Unknown), group(res.Ops.Read))
 	r.line("struck", "%s", orNone(counts(res.Faults)))
-	r.wrapped("reached", strings.Split(orNone(counts(reachedOf(res.Reached))), ", "))
-	r.line("checked", "%s", orNone(counts(res.Checked)))
+	r.wrapped("reached", list(counts(reachedOf(res.Reached))))
+	r.wrapped("checked", list(counts(res.Checked)))
 	if len(res.Allowed) > 0 {
 		r.line("allowed", "%s (odd, but within what the settings promise)", counts(res.Allowed))
 	}
@@ -150,16 +153,19 @@ func acksName(acks int8) string {
 	return strconv.Itoa(int(acks))
 }
 
+// list makes words of a list in a line, so that it wraps between its items.
+func list(s string) []string { return strings.SplitAfter(orNone(s), ", ") }
+
 // wrapped writes words on as many lines as they need.
 func (r report) wrapped(label string, words []string) {
 	const width = 110
 	line := ""
 	for _, w := range words {
 		if line != "" && len(line)+1+len(w) > width {
-			r.line(label, "%s", line)
+			r.line(label, "%s", strings.TrimSpace(line))
 			label, line = "", ""
 		}
-		if line != "" {
+		if line != "" && !strings.HasSuffix(line, " ") {
 			line += " "
 		}
 		line += w

@@ -85,7 +85,7 @@ func TestRunOfViolationExitsWithFinding(t *testing.T) {
 	if !errors.Is(err, errFinding) {
 		t.Errorf("error %v", err)
 	}
-	for _, want := range []string{"VIOLATION: 1 anomaly\n  1. ", "no-setup on cluster", " run --plan " + plan + "\n"} {
+	for _, want := range []string{"VIOLATION: 1 anomaly\n  ", "no-setup on cluster", " run --plan " + plan + "\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("want %q in:\n%s", want, out)
 		}
