@@ -1,6 +1,7 @@
 package workloads
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,6 +47,16 @@ func (w *appendRead) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) err
 		Time: s.now(), Func: history.Final, Process: r.process, Topic: tp.Topic, Partition: tp.Partition, Offset: wire.NoOffset,
 	})
 	records, err := readAll(t, s, c, tp, start.Offset, end.Offset)
+	for errors.Is(err, errOutOfRange) {
+		// Retention may have deleted under the reader; then the log starts later now.
+		was := start
+		if start, err = list("earliest", client.EarliestOffset); err == nil && start.Offset == was.Offset {
+			err = fmt.Errorf("from %d, where the log starts: %w", start.Offset, errNoProgress)
+		}
+		if err == nil {
+			records, err = readAll(t, s, c, tp, start.Offset, end.Offset)
+		}
+	}
 	if err != nil {
 		return err // the operation stays open: there is no final log to judge by
 	}
@@ -55,8 +66,14 @@ func (w *appendRead) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) err
 	return nil
 }
 
+var (
+	errOutOfRange = errors.New("the consumer was out of range")
+	errNoProgress = errors.New("the consumer is out of range all the same")
+)
+
 // readAll reads from start to end. Any event of the consumer is an error: nothing may
-// disturb a healed cluster.
+// disturb a healed cluster, but that retention deletes what is being read is
+// errOutOfRange.
 func readAll(t *env.Task, s *Site, c *client.Client, tp wire.TopicPartition, start, end wire.Offset) ([]history.Record, error) {
 	con := c.NewConsumer(consumer.DefaultConfig())
 	con.Assign([]wire.TopicPartition{tp})
@@ -65,6 +82,9 @@ func readAll(t *env.Task, s *Site, c *client.Client, tp wire.TopicPartition, sta
 	at := start
 	for last := s.Env.Clock.Now(); at < end; {
 		records, events := con.Poll(t, time.Second)
+		if len(events) > 0 && events[0].Kind == consumer.OutOfRange {
+			return nil, fmt.Errorf("at %d: %w", events[0].From.Offset, errOutOfRange)
+		}
 		if len(events) > 0 {
 			return nil, fmt.Errorf("the consumer was %v at %d: %v", events[0].Kind, events[0].From.Offset, events[0].Err)
 		}
