@@ -15,13 +15,19 @@ import (
 type Config struct {
 	// Slots is max.incremental.fetch.session.cache.slots. 0 grants no sessions.
 	Slots int
+	// Partitions bounds those of all sessions together, because a slot alone bounds
+	// nothing; 0 is no bound. A fetch that would exceed it is granted no session, a
+	// session that would grow beyond it ends. Kafka has no such bound.
+	Partitions int
 	// Eviction is for how long a session is safe from larger ones after it was made,
 	// and how long it may be idle before anyone may take its slot.
 	Eviction time.Duration
 }
 
-// DefaultConfig has Kafka's defaults.
-func DefaultConfig() Config { return Config{Slots: 1000, Eviction: 2 * time.Minute} }
+// DefaultConfig has Kafka's defaults, and room for some hundred megabytes of partitions.
+func DefaultConfig() Config {
+	return Config{Slots: 1000, Partitions: 500_000, Eviction: 2 * time.Minute}
+}
 
 // Cache holds the sessions of a broker.
 type Cache struct {
@@ -29,6 +35,7 @@ type Cache struct {
 	rand     *rand.Rand
 	byID     map[int32]*session
 	sessions []*session // the same, oldest first
+	parts    int        // partitions of all of them
 }
 
 // session is a client's incremental fetch session.
@@ -73,13 +80,13 @@ type Fetch struct {
 
 // Begin takes a request at time now (nanoseconds).
 //
-// Errors, for the whole response: FETCH_SESSION_ID_NOT_FOUND,
-// INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR if the session was made
+// Errors, for the whole response: FETCH_SESSION_ID_NOT_FOUND, also for a session that
+// would become too large, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR if the session was made
 // with the other way to name topics. The client then fetches in full.
 func (c *Cache) Begin(now int64, req Request) (*Fetch, *kerr.Error) {
 	if req.Epoch == NewSession || req.Epoch == NoSession {
 		c.remove(c.byID[req.SessionID])
-		return c.full(req, req.Epoch == NewSession), nil
+		return c.whole(req, req.Epoch == NewSession), nil
 	}
 	s := c.byID[req.SessionID]
 	switch {
@@ -90,23 +97,32 @@ func (c *Cache) Begin(now int64, req Request) (*Fetch, *kerr.Error) {
 	case s.topicIDs != req.TopicIDs:
 		return nil, kerr.FetchSessionTopicIDError
 	}
+	before := s.parts.len()
 	for _, p := range req.Partitions {
 		s.parts.set(p)
 	}
 	for _, k := range req.Forgotten {
 		s.parts.remove(k)
 	}
+	c.parts += s.parts.len() - before
+	if c.full() {
+		c.remove(s)
+		return nil, kerr.FetchSessionIDNotFound
+	}
 	if s.parts.len() == 0 {
 		c.remove(s)
-		return c.full(Request{TopicIDs: req.TopicIDs}, false), nil
+		return c.whole(Request{TopicIDs: req.TopicIDs}, false), nil
 	}
 	s.used = now
 	s.epoch = nextEpoch(s.epoch)
 	return &Fetch{cache: c, session: s, request: req, entries: s.parts.list()}, nil
 }
 
-// full is a fetch of what the request names.
-func (c *Cache) full(req Request, want bool) *Fetch {
+// full reports whether there are more partitions than allowed.
+func (c *Cache) full() bool { return c.cfg.Partitions > 0 && c.parts > c.cfg.Partitions }
+
+// whole is a fetch of what the request names.
+func (c *Cache) whole(req Request, want bool) *Fetch {
 	if len(req.Partitions) == 1 { // nothing to order, nothing named twice
 		return &Fetch{cache: c, want: want, request: req, entries: []*entry{newEntry(req.Partitions[0])}}
 	}
@@ -185,6 +201,10 @@ func (c *Cache) create(now int64, f *Fetch) int32 {
 	s.parts.take(f.entries)
 	c.byID[s.id] = s
 	c.sessions = append(c.sessions, s)
+	if c.parts += s.parts.len(); c.full() {
+		c.remove(s)
+		return 0
+	}
 	return s.id
 }
 
@@ -243,5 +263,6 @@ func (c *Cache) remove(s *session) {
 		return
 	}
 	delete(c.byID, s.id)
+	c.parts -= s.parts.len()
 	c.sessions = slices.DeleteFunc(c.sessions, func(o *session) bool { return o == s })
 }

@@ -251,3 +251,41 @@ func BenchmarkIdleIncrementalFetch(b *testing.B) {
 		epoch = nextEpoch(epoch)
 	}
 }
+
+func TestPartitionsOfAllSessionsAreBounded(t *testing.T) {
+	c := NewCache(Config{Slots: 10, Partitions: 5, Eviction: time.Minute}, rand.New(rand.NewPCG(1, 2)))
+	partitions := func(n int32) []Partition {
+		ps := make([]Partition, n)
+		for i := range ps {
+			ps[i].Topic, ps[i].Key.Partition = "t", int32(i)
+		}
+		return ps
+	}
+	open := func(n int32) int32 {
+		f, err := c.Begin(0, Request{Epoch: NewSession, Partitions: partitions(n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Respond(0, make([]Result, n)).SessionID
+	}
+	a, b := open(2), open(2)
+	if a == 0 || b == 0 {
+		t.Fatal("no session although there is room")
+	}
+	if open(2) != 0 {
+		t.Error("a sixth partition was taken")
+	}
+	// Two more partitions in b are one too many: it ends, and makes room.
+	if _, err := c.Begin(0, Request{SessionID: b, Epoch: 1, Partitions: partitions(4)}); err != kerr.FetchSessionIDNotFound {
+		t.Errorf("growing: %v", err)
+	}
+	if c.Len() != 1 || open(3) == 0 {
+		t.Errorf("%d sessions", c.Len())
+	}
+	if _, err := c.Begin(0, Request{SessionID: a, Epoch: 1, Partitions: partitions(1), Forgotten: []Key{{Topic: "t", Partition: 1}}}); err != nil {
+		t.Errorf("shrinking: %v", err)
+	}
+	if c.parts != 4 {
+		t.Errorf("%d partitions are counted, want 4", c.parts)
+	}
+}
