@@ -111,12 +111,21 @@ func (c *check) vanished() {
 			continue
 		}
 		seen[r.Offset] = true
-		ruled := c.g.lossOfRead(c.tp, r.Offset, r.time)
+		ruled := c.lossOfRead(r)
 		if c.g.Compaction && r.Offset < c.log.end && ruled.verdict == Violation {
 			ruled = allows("rule 19: compaction")
 		}
 		c.found(Vanished, ruled, []int64{r.returnSeq}, "%s read value %d at %d, where the final log has nothing", r.process, r.Value, r.Offset)
 	}
+}
+
+// lossOfRead rules on a record that was read and is gone.
+func (c *check) lossOfRead(r *read) ruling {
+	invoked := r.time
+	if a := c.byValue[r.Value]; a != nil {
+		invoked = min(invoked, a.invoked)
+	}
+	return c.g.lossOfRead(c.tp, r.Offset, invoked, r.time)
 }
 
 // duplicates looks for values that the final log has more than once.

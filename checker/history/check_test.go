@@ -114,6 +114,16 @@ func TestPlantedAnomaliesAreFound(t *testing.T) {
 			s.send("p", 1, AcksLeader, OK, 0)
 			s.final(0)
 		}, []string{"violation unseen"}},
+		{"fetched before the power loss and handed out after it", Guarantees{Excuses: []Excuse{{Rule: PowerLost, Partition: -1, Until: 2}}}, func(s *script) {
+			s.send("p", 1, AcksNone, Unknown, wire.NoOffset)
+			s.poll("c", Record{0, 1})
+			s.final(0)
+		}, []string{"allowed vanished"}},
+		{"read after the power loss, and appended after it", Guarantees{Excuses: []Excuse{{Rule: PowerLost, Partition: -1, Until: 0}}}, func(s *script) {
+			s.send("p", 1, AcksNone, Unknown, wire.NoOffset)
+			s.poll("c", Record{0, 1})
+			s.final(0)
+		}, []string{"violation vanished"}},
 		{"acks=0 lost", Guarantees{}, func(s *script) {
 			s.send("p", 1, AcksNone, OK, wire.NoOffset)
 			s.final(0)

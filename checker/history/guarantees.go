@@ -92,13 +92,14 @@ func (g *Guarantees) lossOfAppend(a *appendOp) ruling {
 	return violates("rule 5: acks=all")
 }
 
-// lossOfRead rules on a record that a consumer got at time t and that is gone:
-// only what is below the high watermark is delivered.
-func (g *Guarantees) lossOfRead(tp wire.TopicPartition, o wire.Offset, t int64) ruling {
+// lossOfRead rules on a record that a consumer got at time t and that is gone: only what
+// is below the high watermark is delivered. It was at risk from the time that its append
+// was invoked: what a consumer hands out may have been fetched before the fault.
+func (g *Guarantees) lossOfRead(tp wire.TopicPartition, o wire.Offset, invoked, t int64) ruling {
 	if g.Unclean {
 		return allows("rule 8: unclean leader election")
 	}
-	if r, ok := g.excused(tp, o, t, t, PowerLost); ok {
+	if r, ok := g.excused(tp, o, invoked, t, PowerLost); ok {
 		return r
 	}
 	return violates("rule 2: only committed records are delivered")

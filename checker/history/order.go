@@ -30,7 +30,7 @@ func (c *check) inconsistencies() {
 	}
 	for i := range c.reads {
 		r := &c.reads[i]
-		all = append(all, observation{r.Record, r.process, []int64{r.returnSeq}, c.g.lossOfRead(c.tp, r.Offset, r.time)})
+		all = append(all, observation{r.Record, r.process, []int64{r.returnSeq}, c.lossOfRead(r)})
 	}
 	// Stable: the final log comes first at each offset, then acknowledgements.
 	slices.SortStableFunc(all, func(a, b observation) int { return cmp.Compare(a.Offset, b.Offset) })
