@@ -99,6 +99,8 @@ func explain(what string, err error, message string) error {
 	}
 	hint := ""
 	switch {
+	case errors.Is(err, kgo.ErrRecordTimeout):
+		return fmt.Errorf("%s: no answer for as long as --timeout allows; what was under way may have arrived or not", what)
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("%s: there is no such topic or partition; odradek topic list shows what there is", what)
 	case errors.Is(err, kerr.TopicAlreadyExists):

@@ -100,9 +100,9 @@ func consume(c *cobra.Command, topic string, f consumeFlags) error {
 // pump prints records until there is a reason to stop.
 func (f *consumeFlags) pump(ctx context.Context, cl *kgo.Client, span *span, out *bufio.Writer, print recordPrinter) error {
 	for left := f.count; ; {
-		fetches := cl.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return nil
+		fetches, err := f.poll(ctx, cl, span)
+		if err != nil || ctx.Err() != nil {
+			return err
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			r := it.Next()
@@ -127,6 +127,21 @@ func (f *consumeFlags) pump(ctx context.Context, cl *kgo.Client, span *span, out
 			return err
 		}
 	}
+}
+
+// poll waits for records: for ever, unless the end is known to be ahead.
+func (f *consumeFlags) poll(ctx context.Context, cl *kgo.Client, span *span) (kgo.Fetches, error) {
+	if !f.exitAtEnd {
+		return cl.PollFetches(ctx), nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	fetches := cl.PollFetches(waiting)
+	if waiting.Err() != nil && ctx.Err() == nil && fetches.Empty() {
+		return nil, fmt.Errorf("nothing came for %v, with %s before the end; is the broker still there?",
+			f.timeout, counted(len(span.left), "partition"))
+	}
+	return fetches, nil
 }
 
 // span is what to read of each partition.

@@ -58,6 +58,9 @@ func (f *produceFlags) options(topic string) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.DefaultProduceTopic(topic), kgo.AllowAutoTopicCreation(),
 		kgo.RecordDeliveryTimeout(max(f.timeout, time.Second)), kgo.ProducerBatchMaxBytes(f.batchBytes),
+		// Rather than wait for ever for a broker that is gone, say that the outcome is
+		// unknown. Nothing is sent again after that.
+		kgo.AllowIdempotentProduceCancellation(),
 	}
 	switch f.acks {
 	case "0":
