@@ -1,6 +1,6 @@
 // Package harness runs plans: it builds the simulated cluster, lets a workload and the
-// faults loose on it, heals, reads everything back and judges. It is also the entry for
-// other people's tests, see [Test].
+// faults loose on it, heals, reads everything back and judges. Package simtest makes
+// that a part of go test, package rundir leaves files of a run behind.
 //
 // A run goes through phases, each bounded in simulated time:
 //
