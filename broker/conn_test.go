@@ -372,3 +372,35 @@ func TestNodesOutliveTheirIdleConnections(t *testing.T) {
 		wantCode(t, "produce", r.Topics[0].Partitions[0].ErrorCode, nil)
 	})
 }
+
+// Produces that wait for their replicas keep their records in memory, so that a client
+// which goes on sending is not read from any more.
+func TestQueuedRequestsAreBoundedInBytes(t *testing.T) {
+	l := newLab(t, 3, map[string]string{"replica.lag.time.max.ms": "60000"})
+	l.do(func(task *env.Task) {
+		l.createTopic(task, "orders", map[string]string{"max.message.bytes": "20000000"}, []int32{1, 2, 3})
+	})
+	node := l.c.Node(1).Broker
+	l.c.Node(2).Pause(0)
+	l.c.Node(3).Pause(0)
+	l.do(func(task *env.Task) {
+		conn := l.dial(task, 1)
+		big := string(make([]byte, 1<<20))
+		reqs := make([]*kmsg.ProduceRequest, 40)
+		for i := range reqs {
+			reqs[i] = produceTo("orders", 0, -1, batch(t, wire.BatchOptions{}, big))
+			reqs[i].TimeoutMillis = 10_000
+			conn.send(reqs[i], 9)
+		}
+		task.Sleep(l.env.Clock, 500*time.Millisecond)
+		h := node.Held()
+		if h.Queued < broker.MaxQueued || h.Queued > broker.MaxQueued+2<<20 || h.Buffers > 3<<20 {
+			t.Errorf("held %+v", h)
+		}
+		l.c.Node(2).Resume()
+		l.c.Node(3).Resume()
+		for i, req := range reqs { // all of them are read, and answered one way or the other
+			conn.answer(task, int32(i+1), req)
+		}
+	})
+}
