@@ -47,7 +47,11 @@ type invariants struct {
 	applied wire.Offset
 	fenced  []wire.NodeID
 
-	counts struct{ logs, batches, replicas, acks, metadata, quorum, votes, excused int }
+	counts struct {
+		logs, batches, replicas, acks, metadata, quorum, votes int
+		excused                                                int // violations that the faults explain
+		starts, metadataStarts                                 int // log starts that moved while the node ran
+	}
 }
 
 // partition is what is known of one partition.
@@ -296,4 +300,10 @@ func (v *invariants) count(checked map[string]int) {
 	checked["metadata states"] = v.counts.metadata
 	checked["quorum states"] = v.counts.quorum
 	checked["votes"] = v.counts.votes
+}
+
+// reach adds what only probes see.
+func (v *invariants) reach(reached map[string]uint64) {
+	reached["log-start-moved"] = uint64(v.counts.starts)
+	reached["metadata-log-start-moved"] = uint64(v.counts.metadataStarts)
 }

@@ -21,6 +21,7 @@ type replicaLog struct {
 	start   wire.Offset // where batches begin
 	// flushed is what the node called durable: no crash may take it.
 	flushed wire.Offset
+	logStart wire.Offset
 	// cut: a truncation was announced and is perhaps not done.
 	cut bool
 	// powerLost: the machine was without power since the log was last open.

@@ -103,6 +103,7 @@ func (p *probe) LogDeleted(name storage.Partition) {
 func (p *probe) ReplicaChanged(s *broker.ReplicaState) {
 	l := p.log(storage.Partition{TopicPartition: s.TopicPartition, TopicID: s.TopicID})
 	l.flushed = max(l.flushed, s.Flushed)
+	p.logStart(l, s.LogStart)
 	if s.Err != nil {
 		p.v.ended(p.n.ID, l)
 		return
@@ -114,6 +115,18 @@ func (p *probe) ReplicaChanged(s *broker.ReplicaState) {
 		MaximalISR: s.MaximalISR, PartitionEpoch: s.PartitionEpoch, Pending: s.Proposing,
 	}
 	p.v.replica(l)
+}
+
+// logStart counts what was deleted from the front of a log.
+func (p *probe) logStart(l *replicaLog, at wire.Offset) {
+	if at > l.logStart && l.running {
+		if l.part == nil {
+			p.v.counts.metadataStarts++
+		} else {
+			p.v.counts.starts++
+		}
+	}
+	l.logStart = at
 }
 
 // Acknowledged implements broker.Probe.
@@ -130,6 +143,7 @@ func (p *probe) QuorumChanged(s broker.QuorumProbe) {
 	l.running, l.cut = true, false
 	l.flushed = max(l.flushed, min(s.FlushedOffset, s.LogEnd))
 	p.v.counts.quorum++
+	p.logStart(l, s.LogStartOffset)
 	p.v.judgeQuorum(p.v.quorum.Observe(invariant.Member{
 		Node: p.n.ID, Running: true, Epoch: s.Durable.LeaderEpoch, Leader: s.State == raft.Leader && s.Quorum == s.Durable,
 		LogEnd: s.LogEnd, HighWatermark: s.HighWatermark, Changes: l.take(),

@@ -297,6 +297,7 @@ func (r *run) result() *Result {
 			res.Reached[kc.Kind] = kc.Count
 		}
 	}
+	r.invariants.reach(res.Reached)
 	res.Anomalies = append(res.Anomalies, r.found...)
 	for _, kind := range malformed {
 		if n := r.k.Count(kind); n > 0 {
