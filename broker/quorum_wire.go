@@ -166,6 +166,18 @@ func (n *Node) wrongCluster(id *string) bool { return id != nil && *id != n.clus
 // one could not go beyond it any more: the next election would have no epoch left.
 func absurdEpoch(epoch int32) bool { return epoch > math.MaxInt32/2 }
 
+// quorumRefusal is the code for a quorum request that is not about this cluster, or
+// not about the metadata log alone.
+func (n *Node) quorumRefusal(clusterID *string, metadataOnly bool) int16 {
+	switch {
+	case n.wrongCluster(clusterID):
+		return kerr.InconsistentClusterID.Code
+	case !metadataOnly:
+		return kerr.InvalidRequest.Code
+	}
+	return 0
+}
+
 // Vote (key 52, versions 0-2; KIP-595, KIP-996).
 func handleVote(n *Node, r *request) {
 	req := r.msg.(*kmsg.VoteRequest)
@@ -315,13 +327,7 @@ const maxSnapshotPiece = 8 << 20
 func handleFetchSnapshot(n *Node, r *request) {
 	req := r.msg.(*kmsg.FetchSnapshotRequest)
 	resp := kmsg.NewPtrFetchSnapshotResponse()
-	if n.wrongCluster(req.ClusterID) {
-		resp.ErrorCode = kerr.InconsistentClusterID.Code
-		r.reply(resp)
-		return
-	}
-	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 {
-		resp.ErrorCode = kerr.InvalidRequest.Code
+	if resp.ErrorCode = n.quorumRefusal(req.ClusterID, len(req.Topics) == 1 && req.Topics[0].Topic == metadataTopic && len(req.Topics[0].Partitions) == 1); resp.ErrorCode != 0 {
 		r.reply(resp)
 		return
 	}
