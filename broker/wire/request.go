@@ -107,9 +107,16 @@ func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Reques
 	if !idOK || w.flexible && !w.tags(0) {
 		return h, nil, &FrameError{w.fault, h, "in the header: " + w.detail}
 	}
-	body := w.rest
+	body, start := w.rest, w
 	if !w.structure(&shape) {
 		return h, nil, &FrameError{w.fault, h, w.detail}
+	}
+	if len(w.rest) > 0 && hasWideNull(h, w.flexible, body) {
+		mended := start
+		mended.rest = body[3:]
+		if mended.structure(&shape) && len(mended.rest) == 0 {
+			body, w = body[3:], mended
+		}
 	}
 	if len(w.rest) > 0 {
 		return h, nil, &FrameError{TrailingBytes, h, fmt.Sprintf("%d bytes after the last field", len(w.rest))}
@@ -118,6 +125,15 @@ func DecodeRequest(frame []byte, versions *Versions) (RequestHeader, kmsg.Reques
 		return h, nil, &FrameError{Malformed, h, err.Error()}
 	}
 	return h, req, nil
+}
+
+// hasWideNull reports whether the body may be librdkafka's request for all topics:
+// in flexible versions of Metadata it writes the null list of topics as four zero
+// bytes instead of one (its issue 5049, in 2.16 still). Kafka takes the first and
+// ignores what is left over after the last field; to go without the three zeroes also
+// gets the fields behind them right.
+func hasWideNull(h RequestHeader, flexible bool, body []byte) bool {
+	return h.Key == keyMetadata && flexible && len(body) > 4 && binary.BigEndian.Uint32(body) == 0
 }
 
 // decodeOldProduce decodes a Produce request of a version that is not served; nil if

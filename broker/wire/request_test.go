@@ -117,6 +117,24 @@ func TestShapesAgreeWithKmsg(t *testing.T) {
 	})
 }
 
+// What librdkafka 2.16 sends to list all topics: four zero bytes for a null list.
+func TestWideNullOfLibrdkafka(t *testing.T) {
+	frame := []byte("\x00\x03\x00\x0d\x00\x00\x00\x03\x00\x07rdkafka\x00" + "\x00\x00\x00\x00" + "\x01\x00\x00")
+	_, got, err := DecodeRequest(frame, everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := got.(*kmsg.MetadataRequest); m.Topics != nil || !m.AllowAutoTopicCreation || m.IncludeTopicAuthorizedOperations {
+		t.Errorf("%+v", m)
+	}
+	// Nothing else is let through.
+	for _, bad := range []string{"\x00\x00\x00\x00\x01\x00\x00\x00", "\x00\x00\x00\x00\x01\x00", "\x00\x00\x00\x01\x01\x00\x00"} {
+		if _, _, err := DecodeRequest(append(frame[:18:18], bad...), everything); fault(err) != TrailingBytes {
+			t.Errorf("%x: %v", bad, err)
+		}
+	}
+}
+
 func TestEveryServedVersionHasAShape(t *testing.T) {
 	for _, r := range everything.Ranges() {
 		req := kmsg.RequestForKey(r.Key)

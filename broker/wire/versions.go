@@ -95,6 +95,7 @@ var supported = []VersionRange{
 
 const (
 	keyProduce     = 0
+	keyMetadata    = 3
 	keyApiVersions = 18
 	// lowestProduce is the first version of Produce with record batches. Lower
 	// ones are advertised all the same: with 3 as the minimum, librdkafka 2.0
