@@ -20,7 +20,7 @@ type replicaLog struct {
 	batches []invariant.Batch
 	start   wire.Offset // where batches begin
 	// flushed is what the node called durable: no crash may take it.
-	flushed wire.Offset
+	flushed  wire.Offset
 	logStart wire.Offset
 	// cut: a truncation was announced and is perhaps not done.
 	cut bool
