@@ -167,12 +167,12 @@ func (n *Node) wrongCluster(id *string) bool { return id != nil && *id != n.clus
 func absurdEpoch(epoch int32) bool { return epoch > math.MaxInt32/2 }
 
 // quorumRefusal is the code for a quorum request that is not about this cluster, or
-// not about the metadata log alone.
-func (n *Node) quorumRefusal(clusterID *string, metadataOnly bool) int16 {
+// not sound: about the metadata log alone, in an epoch that can be.
+func (n *Node) quorumRefusal(clusterID *string, sound bool) int16 {
 	switch {
 	case n.wrongCluster(clusterID):
 		return kerr.InconsistentClusterID.Code
-	case !metadataOnly:
+	case !sound:
 		return kerr.InvalidRequest.Code
 	}
 	return 0
@@ -182,14 +182,9 @@ func (n *Node) quorumRefusal(clusterID *string, metadataOnly bool) int16 {
 func handleVote(n *Node, r *request) {
 	req := r.msg.(*kmsg.VoteRequest)
 	resp := kmsg.NewPtrVoteResponse()
-	if n.wrongCluster(req.ClusterID) {
-		resp.ErrorCode = kerr.InconsistentClusterID.Code
-		r.reply(resp)
-		return
-	}
-	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 ||
-		absurdEpoch(req.Topics[0].Partitions[0].CandidateEpoch) {
-		resp.ErrorCode = kerr.InvalidRequest.Code
+	sound := len(req.Topics) == 1 && req.Topics[0].Topic == metadataTopic && len(req.Topics[0].Partitions) == 1 &&
+		!absurdEpoch(req.Topics[0].Partitions[0].CandidateEpoch)
+	if resp.ErrorCode = n.quorumRefusal(req.ClusterID, sound); resp.ErrorCode != 0 {
 		r.reply(resp)
 		return
 	}
@@ -214,14 +209,9 @@ func handleVote(n *Node, r *request) {
 func handleBeginQuorumEpoch(n *Node, r *request) {
 	req := r.msg.(*kmsg.BeginQuorumEpochRequest)
 	resp := kmsg.NewPtrBeginQuorumEpochResponse()
-	if n.wrongCluster(req.ClusterID) {
-		resp.ErrorCode = kerr.InconsistentClusterID.Code
-		r.reply(resp)
-		return
-	}
-	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 ||
-		absurdEpoch(req.Topics[0].Partitions[0].LeaderEpoch) {
-		resp.ErrorCode = kerr.InvalidRequest.Code
+	sound := len(req.Topics) == 1 && req.Topics[0].Topic == metadataTopic && len(req.Topics[0].Partitions) == 1 &&
+		!absurdEpoch(req.Topics[0].Partitions[0].LeaderEpoch)
+	if resp.ErrorCode = n.quorumRefusal(req.ClusterID, sound); resp.ErrorCode != 0 {
 		r.reply(resp)
 		return
 	}
@@ -245,14 +235,9 @@ func handleBeginQuorumEpoch(n *Node, r *request) {
 func handleEndQuorumEpoch(n *Node, r *request) {
 	req := r.msg.(*kmsg.EndQuorumEpochRequest)
 	resp := kmsg.NewPtrEndQuorumEpochResponse()
-	if n.wrongCluster(req.ClusterID) {
-		resp.ErrorCode = kerr.InconsistentClusterID.Code
-		r.reply(resp)
-		return
-	}
-	if len(req.Topics) != 1 || req.Topics[0].Topic != metadataTopic || len(req.Topics[0].Partitions) != 1 ||
-		absurdEpoch(req.Topics[0].Partitions[0].LeaderEpoch) {
-		resp.ErrorCode = kerr.InvalidRequest.Code
+	sound := len(req.Topics) == 1 && req.Topics[0].Topic == metadataTopic && len(req.Topics[0].Partitions) == 1 &&
+		!absurdEpoch(req.Topics[0].Partitions[0].LeaderEpoch)
+	if resp.ErrorCode = n.quorumRefusal(req.ClusterID, sound); resp.ErrorCode != 0 {
 		r.reply(resp)
 		return
 	}
