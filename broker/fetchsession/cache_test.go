@@ -98,7 +98,7 @@ func (k Key) String() string {
 // TestServer plays testdata/server. Commands:
 //
 //	cache slots=N
-//	set p... [hw=N] [start=N] [err=N]    what the partitions have
+//	set p... [hw=N] [start=N] [err=N] [diverging=0|1]    what the partitions have
 //	fetch session=S epoch=E [follower] [ids] [room=N] p@offset... [forget=p,...]
 //	begin/respond                        the two halves of fetch
 //	pass D
@@ -140,6 +140,8 @@ func TestServer(t *testing.T) {
 							s.start = wire.Offset(number(k))
 						case "err":
 							s.err = int16(number(k))
+						case "diverging":
+							s.special = number(k) == 1
 						}
 					}
 				}

@@ -24,8 +24,9 @@ func newEntry(p Partition) *entry {
 func (e *entry) update(r Result) bool {
 	tell := r.RecordBytes > 0 || r.Special || r.Err != 0 || r.HighWatermark != e.highWatermark || r.LogStart != e.logStart
 	e.highWatermark, e.logStart = r.HighWatermark, r.LogStart
-	if r.Err != 0 {
-		// The next result without an error is told, whatever it says.
+	if r.Err != 0 || r.Special {
+		// The client acts on that instead of what else the result says, so the next
+		// ordinary result is told, whatever it says.
 		e.highWatermark = wire.NoOffset
 	}
 	return tell
