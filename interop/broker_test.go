@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // binary is the broker under test.
@@ -103,7 +105,12 @@ func ownCluster(t *testing.T, size int, sets ...string) *cluster {
 
 func startCluster(t *testing.T, size int, dir string, sets ...string) *cluster {
 	t.Helper()
-	c := &cluster{}
+	c, up := &cluster{}, false
+	t.Cleanup(func() {
+		if !up {
+			c.stop()
+		}
+	})
 	var voters []string
 	for i, port := range freePorts(t, size) {
 		n := &node{id: int32(i + 1), addr: fmt.Sprintf("127.0.0.1:%d", port), log: new(journal)}
@@ -111,6 +118,8 @@ func startCluster(t *testing.T, size int, dir string, sets ...string) *cluster {
 		voters = append(voters, fmt.Sprintf("%d@%s", n.id, n.addr))
 		c.nodes = append(c.nodes, n)
 	}
+	// The fixture's timestamps are from 2023: retention would take it away.
+	sets = append([]string{"log.retention.ms=-1"}, sets...)
 	if size >= 3 {
 		sets = append([]string{"default.replication.factor=3", "min.insync.replicas=2"}, sets...)
 	}
@@ -123,18 +132,20 @@ func startCluster(t *testing.T, size int, dir string, sets ...string) *cluster {
 		n.start(t)
 	}
 	c.awaitBrokers(t)
+	up = true
 	return c
 }
 
 // nextPort is below the range from which the system takes the ports of outgoing
-// connections: one of those must not sit on a killed node's port.
-var nextPort = 21000
+// connections: one of those must not sit on a killed node's port. Another run of
+// these tests begins elsewhere.
+var nextPort = 20000 + os.Getpid()%100*100
 
 func freePorts(t *testing.T, count int) []int {
 	var ports []int
 	for ; len(ports) < count; nextPort++ {
 		if nextPort > 32000 {
-			t.Fatal("no free ports from 21000 to 32000")
+			t.Fatal("no free ports up to 32000")
 		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort))
 		if err != nil {
@@ -146,15 +157,18 @@ func freePorts(t *testing.T, count int) []int {
 	return ports
 }
 
+// processAttributes are set where the system can help to leave no orphans.
+var processAttributes *syscall.SysProcAttr
+
 func (n *node) start(t *testing.T) {
 	t.Helper()
-	n.cmd = exec.Command(binary, n.args...)
-	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
-	if err := n.cmd.Start(); err != nil {
+	cmd, exited := exec.Command(binary, n.args...), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = n.log, n.log
+	cmd.SysProcAttr = processAttributes
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	cmd, exited := n.cmd, make(chan struct{})
-	n.exited = exited
+	n.cmd, n.exited = cmd, exited
 	go func() {
 		_ = cmd.Wait() // how a node ended is in its log
 		close(exited)
@@ -182,7 +196,9 @@ func (n *node) shutdown(t *testing.T) {
 
 func (c *cluster) stop() {
 	for _, n := range c.nodes {
-		n.kill()
+		if n.cmd != nil {
+			n.kill()
+		}
 	}
 }
 
@@ -202,64 +218,106 @@ func (c *cluster) ids() []int32 {
 	return ids
 }
 
-// admin is franz-go's, the reference that tests ask when no client is under test.
-func (c *cluster) admin(t *testing.T) *kadm.Client {
+// franz is franz-go's client, which tests ask when no client is under test.
+func (c *cluster) franz(t *testing.T) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(c.bootstrap(), ",")...), kgo.MetadataMinAge(100*time.Millisecond))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(c.bootstrap(), ",")...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	return kadm.NewClient(cl)
+	return cl
 }
 
+// metadata asks one node, past the client's cache.
+func (c *cluster) metadata(ctx context.Context, cl *kgo.Client, n *node, topics ...string) (*kmsg.MetadataResponse, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	for _, name := range topics {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, topic)
+	}
+	i := slices.Index(c.nodes, n)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, cl.SeedBrokers()[i])
+	if err != nil {
+		return nil, fmt.Errorf("node %d: %w", n.id, err)
+	}
+	for _, t := range resp.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return nil, fmt.Errorf("node %d: %w", n.id, err)
+		}
+	}
+	return resp, nil
+}
+
+// awaitBrokers waits until every node knows every broker.
 func (c *cluster) awaitBrokers(t *testing.T) {
 	t.Helper()
-	admin := c.admin(t)
+	cl := c.franz(t)
 	c.await(t, "all brokers to be registered", func(ctx context.Context) error {
-		m, err := admin.BrokerMetadata(ctx)
-		if err == nil && !slices.Equal(m.Brokers.NodeIDs(), c.ids()) {
-			err = fmt.Errorf("brokers are %v", m.Brokers.NodeIDs())
-		}
-		return err
-	})
-}
-
-// awaitInSync waits until every replica of the topic is in sync.
-func (c *cluster) awaitInSync(t *testing.T, topic string) {
-	t.Helper()
-	admin := c.admin(t)
-	c.await(t, "all replicas to be in sync", func(ctx context.Context) error {
-		m, err := admin.Metadata(ctx, topic)
-		if err != nil {
-			return err
-		}
-		for _, p := range m.Topics[topic].Partitions {
-			if p.Err != nil || len(p.ISR) != len(p.Replicas) || p.Leader < 0 {
-				return fmt.Errorf("partition %d: leader %d, in sync %v of %v, %v", p.Partition, p.Leader, p.ISR, p.Replicas, p.Err)
+		for _, n := range c.nodes {
+			m, err := c.metadata(ctx, cl, n)
+			if err != nil {
+				return err
+			}
+			var ids []int32
+			for _, b := range m.Brokers {
+				ids = append(ids, b.NodeID)
+			}
+			slices.Sort(ids)
+			if !slices.Equal(ids, c.ids()) {
+				return fmt.Errorf("node %d knows brokers %v", n.id, ids)
 			}
 		}
-		return m.Topics[topic].Err
+		return nil
 	})
 }
 
+// awaitInSync waits until every node knows the topic, with every replica in sync.
+func (c *cluster) awaitInSync(t *testing.T, topic string) {
+	t.Helper()
+	cl := c.franz(t)
+	c.await(t, "all replicas to be in sync", func(ctx context.Context) error {
+		for _, n := range c.nodes {
+			m, err := c.metadata(ctx, cl, n, topic)
+			if err != nil {
+				return err
+			}
+			for _, p := range m.Topics[0].Partitions {
+				if p.ErrorCode != 0 || len(p.ISR) != len(p.Replicas) || p.Leader < 0 {
+					return fmt.Errorf("node %d: partition %d: leader %d, in sync %v of %v, error %d",
+						n.id, p.Partition, p.Leader, p.ISR, p.Replicas, p.ErrorCode)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// leader is the node that leads the partition in the eyes of any that answers.
 func (c *cluster) leader(t *testing.T, topic string, partition int32) *node {
 	t.Helper()
 	var leader *node
-	admin := c.admin(t)
-	c.await(t, "a leader", func(ctx context.Context) error {
-		m, err := admin.Metadata(ctx, topic)
-		if err != nil {
-			return err
-		}
-		id := m.Topics[topic].Partitions[partition].Leader
-		for _, n := range c.nodes {
-			if n.id == id {
-				leader = n
-				return nil
+	cl := c.franz(t)
+	c.await(t, "a leader", func(ctx context.Context) (err error) {
+		for _, asked := range c.nodes {
+			var m *kmsg.MetadataResponse
+			if m, err = c.metadata(ctx, cl, asked, topic); err != nil {
+				continue
 			}
+			for _, p := range m.Topics[0].Partitions {
+				i := slices.Index(c.ids(), p.Leader)
+				if p.Partition == partition && i >= 0 {
+					leader = c.nodes[i]
+					return nil
+				}
+			}
+			err = fmt.Errorf("node %d knows no leader", asked.id)
 		}
-		return fmt.Errorf("leader is %d", id)
+		return err
 	})
 	return leader
 }
@@ -288,7 +346,7 @@ func (c *cluster) create(t *testing.T, topic string, partitions int, configs map
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	resp, err := c.admin(t).CreateTopic(ctx, int32(partitions), int16(len(c.nodes)), configs, topic)
+	resp, err := kadm.NewClient(c.franz(t)).CreateTopic(ctx, int32(partitions), int16(len(c.nodes)), configs, topic)
 	if err == nil {
 		err = resp.Err
 	}

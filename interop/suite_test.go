@@ -30,7 +30,7 @@ func runSuite(t *testing.T, k kind) {
 			c.create(t, s.topic, 3*len(allCodecs), nil)
 			for i, codec := range k.codecs {
 				for j, acks := range []int{-1, 1, 0} {
-					t.Run(fmt.Sprintf("produces-%s-acks%d", codec, acks), func(t *testing.T) {
+					t.Run(fmt.Sprintf("produces-%s-acks-%s", codec, []string{"all", "1", "0"}[j]), func(t *testing.T) {
 						s.produces(t, int32(3*i+j), codec, acks)
 					})
 				}
@@ -134,10 +134,13 @@ func (s *suite) produces(t *testing.T, partition int32, codec string, acks int) 
 		t.Fatal(err)
 	}
 	s.compare(t, "franz-go", sent, got)
+	codecs := map[string]int{}
 	for _, r := range got {
-		if r.Codec != codec {
-			t.Fatalf("offset %d is compressed with %s, want %s", r.Offset, r.Codec, codec)
-		}
+		codecs[r.Codec]++
+	}
+	// Clients may leave a batch as it is if compressing makes it no smaller.
+	if codecs[codec] < count/2 || codecs[codec]+codecs["none"] < count {
+		t.Errorf("the records are compressed with %v, want %s", codecs, codec)
 	}
 	if got, err = s.client.consume(from); err != nil {
 		t.Fatal(err)
@@ -168,14 +171,19 @@ func (s *suite) compare(t *testing.T, reader string, sent, got []record) {
 			t.Fatalf("%s: record %d has offset %d", reader, i, r.Offset)
 		}
 	}
-	ignore := []string{"Offset", "Codec"}
-	if s.noTimestamps {
-		ignore = append(ignore, "Timestamp")
-	}
-	if s.noHeaders {
-		ignore = append(ignore, "Headers")
-	}
-	if diff := cmp.Diff(sent, got, cmpopts.IgnoreFields(record{}, ignore...), cmpopts.EquateEmpty()); diff != "" {
+	diff := cmp.Diff(sent, got, cmpopts.IgnoreFields(record{}, "Offset", "Codec"),
+		// A record without a timestamp got the time of its sending.
+		cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Timestamp" },
+			cmp.Comparer(func(a, b int64) bool { return a == b || a == 0 || b == 0 })),
+		// kafkajs keeps the order only among headers of one name.
+		cmp.Transformer("sorted", func(hs []header) map[string][]string {
+			byName := map[string][]string{}
+			for _, h := range hs {
+				byName[h[0]] = append(byName[h[0]], h[1])
+			}
+			return byName
+		}))
+	if diff != "" {
 		t.Fatalf("%s (-sent +got):\n%s", reader, diff)
 	}
 }
@@ -303,10 +311,7 @@ func (s *suite) consumesWhatIsYetToCome(t *testing.T) {
 		records, err := s.client.consume(consumeRequest{Topic: topic, From: "beginning", Count: 30})
 		done <- result{records, err}
 	}()
-	records := (&suite{kind: kind{noTimestamps: true}}).records(30)
-	for i := range records {
-		records[i].Headers = nil
-	}
+	records := (&suite{}).records(30)
 	if _, err := s.reference.produce(produceRequest{Topic: topic, Codec: "none", Acks: -1, PauseMS: 30, Records: records}); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +319,5 @@ func (s *suite) consumesWhatIsYetToCome(t *testing.T) {
 	if r.err != nil {
 		t.Fatal(r.err)
 	}
-	k := s.kind
-	k.noTimestamps, k.noHeaders = true, true
-	(&suite{kind: k}).compare(t, "the client", records, r.records)
+	s.compare(t, "the client", records, r.records)
 }
