@@ -63,12 +63,10 @@ func Zoo() []Specimen {
 			adjust: func(p *fault.Plan, r *rand.Rand) {
 				p.Cluster.Nodes, p.Cluster.Voters, p.Cluster.Controllers = 3, 0, 1
 				p.Cluster.Latency, p.Cluster.Jitter, p.Cluster.SyncLatency = ms(1), 0, fault.Duration(100*time.Microsecond)
-				for key, value := range map[string]string{
+				maps.Copy(p.Cluster.Config, map[string]string{
 					"leader.imbalance.check.interval.seconds": "1", "controller.quorum.request.timeout.ms": "4000",
 					"broker.session.timeout.ms": "9000", "replica.lag.time.max.ms": "9000",
-				} {
-					p.Cluster.Config[key] = value
-				}
+				})
 				p.Workload.Params["all-acks"], p.Workload.Params["consumers"], p.Workload.Params["pace-us"] = 0, 1, 6000
 				// A broker stands in for the preferred leader while that restarts. At a full
 				// second the controller gives leadership back, but the preferred leader shuts
