@@ -77,6 +77,10 @@ type kind struct {
 	codecs []string
 	// What the client, or its program, has no way to do.
 	noCreate, noOffsets, noTimestamps, noHeaders, noTombstones bool
+	// emptyIsNull is a client that reads empty values as null ones.
+	emptyIsNull bool
+	// endsAlone is a client that gives up when no node answers at all.
+	endsAlone bool
 }
 
 // patience bounds whatever a client is asked to do.

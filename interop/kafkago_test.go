@@ -11,7 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-var kafkaGoKind = kind{start: startKafkaGo, codecs: allCodecs}
+// kafka-go's Reader returns empty values as nil.
+var kafkaGoKind = kind{start: startKafkaGo, codecs: allCodecs, emptyIsNull: true}
 
 func TestKafkaGo(t *testing.T) { runSuite(t, kafkaGoKind) }
 
@@ -25,7 +26,7 @@ type kafkaGo struct {
 }
 
 func startKafkaGo(_ *testing.T, bootstrap string) client {
-	g := &kafkaGo{seeds: strings.Split(bootstrap, ","), transport: &kafka.Transport{MetadataTTL: time.Second}}
+	g := &kafkaGo{seeds: strings.Split(bootstrap, ","), transport: new(kafka.Transport)}
 	g.cl = &kafka.Client{Addr: kafka.TCP(g.seeds...), Timeout: patience, Transport: g.transport}
 	return g
 }
@@ -67,8 +68,12 @@ func (g *kafkaGo) produce(r produceRequest) ([]int64, error) {
 	offsets := make([]int64, len(r.Records))
 	var mu sync.Mutex
 	var failed error
+	// A transport of its own: it would not ask again for topics that it has just seen
+	// missing.
+	transport := &kafka.Transport{MetadataTTL: time.Second}
+	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{
-		Addr: kafka.TCP(g.seeds...), Topic: r.Topic, Transport: g.transport,
+		Addr: kafka.TCP(g.seeds...), Topic: r.Topic, Transport: transport,
 		Balancer:     kafka.BalancerFunc(func(kafka.Message, ...int) int { return int(r.Partition) }),
 		RequiredAcks: kafka.RequiredAcks(r.Acks), Compression: kafkaGoCodecs[r.Codec],
 		BatchTimeout: 5 * time.Millisecond, MaxAttempts: 100, WriteBackoffMax: 500 * time.Millisecond,
@@ -134,6 +139,9 @@ func (g *kafkaGo) consume(r consumeRequest) ([]record, error) {
 	var got []record
 	for !r.enough(got) {
 		in, err := reader.ReadMessage(ctx)
+		if err != nil && ctx.Err() == nil {
+			continue // it reports every failed attempt to connect, and tries again
+		}
 		if err != nil {
 			return got, fmt.Errorf("after %d records: %w", len(got), err)
 		}

@@ -16,10 +16,10 @@ import (
 )
 
 // kcat gives all messages the same headers, the time of sending, and either nulls or
-// empty strings.
+// empty strings. As a producer it ends when all connections are down.
 var kcatKind = kind{
 	start: startKcat, codecs: allCodecs,
-	noCreate: true, noOffsets: true, noTimestamps: true, noHeaders: true, noTombstones: true,
+	noCreate: true, noOffsets: true, noTimestamps: true, noHeaders: true, noTombstones: true, endsAlone: true,
 }
 
 func TestKcat(t *testing.T) { runSuite(t, kcatKind) }
