@@ -333,7 +333,9 @@ func (r *run) judge() *Result {
 	res.Checked["reads"] = report.Read
 	res.Checked["final records"] = report.Final
 	r.invariants.count(res.Checked)
-	r.linearize(res)
+	if !g.Unclean {
+		r.linearize(res)
+	}
 	res.Verdict = OK
 	if len(res.Anomalies) > 0 {
 		res.Verdict = Violation
@@ -343,12 +345,21 @@ func (r *run) judge() *Result {
 
 // linearize judges each partition's appends as operations on a register.
 func (r *run) linearize(res *Result) {
-	if len(res.Anomalies) > 0 || len(r.excuses.list) > 0 {
-		// A log that lost records, legally or not, is no linearizable one; the
-		// anomalies tell it better.
-		return
+	// A log that lost acks=all records, legally or not, is no linearizable one; the
+	// anomalies tell it better. (Lost records of other acks do not count here.)
+	lossy := make(map[string]bool)
+	for _, a := range res.Anomalies {
+		lossy[a.Where] = true
+	}
+	for _, x := range r.excuses.list {
+		if x.Rule == history.PowerLost {
+			lossy[wire.TopicPartition{Topic: x.Topic, Partition: x.Partition}.String()] = true
+		}
 	}
 	for _, tp := range partitions(r.history.Events()) {
+		if lossy[tp.String()] {
+			continue
+		}
 		ops, v := linear.Resolve(r.history.Events(), tp)
 		if v.OK {
 			res.Checked["linearized operations"] += len(ops)
