@@ -39,7 +39,8 @@ func Zoo() []Specimen {
 			profile: profileOf(16*time.Second, 0),
 			adjust: func(p *fault.Plan, r *rand.Rand) {
 				p.Cluster.Latency, p.Cluster.Jitter = ms(1), ms(1)
-				// The next leader is cut off from slow followers soon after its election.
+				// The next leader dies soon after its election, before the slow follower has
+				// fetched again what it cut off.
 				for at := 500; at < 13_000; at += 4000 {
 					n := r.Perm(3)
 					old, next, last := n[0]+1, n[1]+1, n[2]+1
