@@ -27,6 +27,10 @@ var lowestListOffsets = map[int64]int16{listLatest: 1, listEarliest: 1, listMaxT
 // earlier one answered (KIP-207). A partition that is asked for twice is INVALID_REQUEST,
 // a timestamp that the version does not know UNSUPPORTED_VERSION. There is no tiered storage: the earliest local offset
 // is the earliest, and there is no tiered one.
+//
+// Deviations: a request for a partition whose log is just being created waits for that.
+// Creating one syncs here and does not in Kafka, so that the metadata can be well ahead of
+// the leader; sarama asks only twice and without a pause.
 func handleListOffsets(n *Node, r *request) {
 	req := r.msg.(*kmsg.ListOffsetsRequest)
 	resp := kmsg.NewPtrListOffsetsResponse()
@@ -84,6 +88,10 @@ func handleListOffsets(n *Node, r *request) {
 // listOffset answers for one partition, perhaps at once.
 func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartition, replicaID wire.NodeID, done func(storage.TimestampOffset, int16)) {
 	none := storage.TimestampOffset{Timestamp: -1, Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
+	if p := n.replicas.lookup(topic, req.Partition); p != nil && p.aboutToLead() {
+		p.opening = append(p.opening, func() { n.listOffset(topic, req, replicaID, done) })
+		return
+	}
 	p, code := n.leading(topic, req.Partition)
 	if code != 0 {
 		done(none, code)

@@ -27,6 +27,8 @@ type partition struct {
 
 	log *storage.Log // nil while it is being opened or after it failed to
 	err error        // why there is no usable log
+	// opening are requests to go on with once the log is open or has failed to.
+	opening []func()
 
 	leader   *replica.Leader
 	follower *replica.Follower
@@ -52,8 +54,24 @@ type partition struct {
 
 func (p *partition) now() int64 { return int64(p.n.env.Clock.Now()) }
 
-// opened takes the partition's log, or why there is none.
+// opened takes the partition's log, or why there is none, and goes on with what
+// waited for that.
 func (p *partition) opened(l *storage.Log, err error) {
+	p.take(l, err)
+	waiting := p.opening
+	p.opening = nil
+	for _, goOn := range waiting {
+		goOn()
+	}
+}
+
+// aboutToLead reports whether the metadata says that this broker leads, and only the
+// log is not open yet: the files of a new partition take some time on a busy disk.
+func (p *partition) aboutToLead() bool {
+	return p.log == nil && p.err == nil && !p.gone && p.meta.Leader == p.n.cfg.NodeID
+}
+
+func (p *partition) take(l *storage.Log, err error) {
 	if err != nil {
 		p.offline(err)
 		return

@@ -72,6 +72,29 @@ func TestListOffsets(t *testing.T) {
 	})
 }
 
+// Whoever saw a new partition's leader in the metadata may ask it for offsets at once.
+func TestListOffsetsWaitsForANewPartition(t *testing.T) {
+	l := newLab(t, 1, nil)
+	l.do(func(task *env.Task) {
+		conn := l.dial(task, 1)
+		create := kmsg.NewPtrCreateTopicsRequest()
+		create.TimeoutMillis = 10_000
+		create.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: "orders", NumPartitions: 20, ReplicationFactor: 1}}
+		wantCode(t, "create", conn.call(task, create, 5).(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode, nil)
+		var leader int32
+		for leader != 1 {
+			m := conn.call(task, metadataOf("orders"), 9).(*kmsg.MetadataResponse)
+			leader = -1
+			if len(m.Topics[0].Partitions) == 20 {
+				leader = m.Topics[0].Partitions[19].Leader
+			}
+		}
+		req := listOffsets("orders", -1, -2)
+		req.Topics[0].Partitions[0].Partition = 19
+		wantCode(t, "list", conn.call(task, req, 5).(*kmsg.ListOffsetsResponse).Topics[0].Partitions[0].ErrorCode, nil)
+	})
+}
+
 func TestOffsetForLeaderEpochErrors(t *testing.T) {
 	l := newLab(t, 3, nil)
 	l.do(func(task *env.Task) { l.createTopic(task, "orders", nil, []int32{1, 2, 3}) })
