@@ -276,7 +276,7 @@ func (l *Log) startWrite() {
 		if c == nil || (n > 0 && size+c.size > maxWriteBytes) {
 			break
 		}
-		check(c.pos == seg.size+size, "%s: chunk planned for position %d is written at %d", seg.path(logSuffix), c.pos, seg.size+size)
+		check(c.pos == seg.size+size, "%s, segment %d: chunk planned for position %d is written at %d", l.dir, seg.base, c.pos, seg.size+size)
 		c.seg = seg
 		l.flight = append(l.flight, c)
 		l.bufs = append(l.bufs, c.bytes)

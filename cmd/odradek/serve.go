@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -94,12 +93,6 @@ func serve(f serveFlags, given func(flag string) bool) error {
 			return fmt.Errorf("--cpuprofile: %w", err)
 		}
 		defer pprof.StopCPUProfile()
-	}
-	if os.Getenv("GOGC") == "" {
-		// A request's buffer is large and soon garbage, what stays alive is small: with
-		// Go's default of 100 the collector runs every few requests, which took a fifth
-		// of the CPU of producing.
-		debug.SetGCPercent(400)
 	}
 	// Before anything is started: whoever interrupts the start means a stop, too.
 	signals := make(chan os.Signal, 2)
