@@ -59,12 +59,20 @@ type answerBytes struct {
 
 const quorumStateFile = metadataTopic + "-0/quorum-state"
 
-// quorumStateJSON is Kafka's quorum-state file, version 1 of its schema.
+// quorumStateJSON is Kafka's quorum-state file, version 1 of its schema. Voters are told
+// apart by their ids alone; the directory voted for is there because Kafka's reader
+// wants it, and is the zero id, Kafka's for none.
 type quorumStateJSON struct {
-	LeaderID    int32 `json:"leaderId"`
-	LeaderEpoch int32 `json:"leaderEpoch"`
-	VotedID     int32 `json:"votedId"`
-	DataVersion int   `json:"data_version"`
+	LeaderID         int32  `json:"leaderId"`
+	LeaderEpoch      int32  `json:"leaderEpoch"`
+	VotedID          int32  `json:"votedId"`
+	VotedDirectoryID string `json:"votedDirectoryId"`
+	DataVersion      int    `json:"data_version"`
+}
+
+// formatQuorumState is what the quorum-state file says.
+func formatQuorumState(s raft.QuorumState) ([]byte, error) {
+	return json.Marshal(quorumStateJSON{int32(s.LeaderID), int32(s.LeaderEpoch), int32(s.VotedID), wire.UUID{}.String(), 1})
 }
 
 // openQuorum recovers the metadata log and the quorum state and starts the decider.
@@ -339,7 +347,7 @@ func (q *quorum) persist(e raft.Persist) {
 		fail(fmt.Errorf("failpoint: %w", env.ErrIO))
 		return
 	}
-	raw, err := json.Marshal(quorumStateJSON{int32(e.State.LeaderID), int32(e.State.LeaderEpoch), int32(e.State.VotedID), 1})
+	raw, err := formatQuorumState(e.State)
 	if err != nil {
 		fail(err)
 		return
