@@ -143,7 +143,7 @@ func (s *saramaClient) produce(r produceRequest) ([]int64, error) {
 
 func (s *saramaClient) consume(r consumeRequest) ([]record, error) {
 	c := s.config()
-	c.Consumer.Return.Errors = true
+	c.Consumer.Return.Errors, c.Consumer.MaxWaitTime = true, 100*time.Millisecond
 	c.Consumer.Retry.Backoff = 250 * time.Millisecond
 	cl, err := sarama.NewClient(s.seeds, c)
 	if err != nil {
