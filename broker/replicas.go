@@ -281,6 +281,9 @@ func (n *Node) brokerState(id wire.NodeID) replica.BrokerState {
 // topicConfig is a topic's effective config.
 func (n *Node) topicConfig(topic string) config.Topic {
 	l := n.layers(topic)
+	if l.Topic == nil && l.Broker == nil && l.Cluster == nil {
+		return n.cfg.TopicDefaults // what the file says of topics
+	}
 	c, err := l.TopicConfig()
 	if err != nil {
 		// The controller validates configs, so this is a broker config that cannot go

@@ -136,6 +136,7 @@ func hunt(f huntFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	collectForRuns(f.jobs)
 	armed, err := parseArm(f.arm)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -30,12 +29,6 @@ deterministic simulation and for real.
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	if os.Getenv("GOGC") == "" {
-		// Requests and simulated messages are soon garbage, what stays alive is small: with
-		// Go's default of 100 the collector runs every few requests, which took a fifth of
-		// the CPU of producing, and as much of a simulation's.
-		debug.SetGCPercent(400)
-	}
 	addCommands(root)
 	switch err := root.Execute(); {
 	case err == nil:

@@ -52,6 +52,7 @@ func repeat(f repeatFlags, stdout io.Writer) error {
 	if f.count < 2 || f.jobs < 1 {
 		return errors.New("want --count of at least 2 and --jobs of at least 1")
 	}
+	collectForRuns(f.jobs)
 	p, err := f.load()
 	if err != nil {
 		return err

@@ -83,6 +83,7 @@ func serve(f serveFlags, given func(flag string) bool) error {
 	if err != nil {
 		return err
 	}
+	collectLess(400)
 	if f.cpuProfile != "" {
 		file, err := os.Create(f.cpuProfile)
 		if err != nil {

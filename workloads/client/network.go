@@ -1,7 +1,6 @@
 package client
 
 import (
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -32,6 +31,8 @@ type network struct {
 	rng   *rand.Rand
 	core  core
 	links map[wire.NodeID]*link
+	// nodes are the keys of links, sorted: every turn goes over them.
+	nodes []wire.NodeID
 	// serial numbers the calls.
 	serial uint64
 	timer  env.Timer
@@ -70,6 +71,8 @@ func (n *network) call(req attempt.Request, timeout time.Duration, done func(kms
 	if l == nil {
 		l = &link{net: n, node: req.Node}
 		n.links[req.Node] = l
+		at, _ := slices.BinarySearch(n.nodes, req.Node)
+		n.nodes = slices.Insert(slices.Clone(n.nodes), at, req.Node) // a turn may be going over it
 	}
 	l.submit(c)
 }
@@ -128,7 +131,7 @@ func (n *network) turn() {
 	for n.again = true; n.again && !n.closed; {
 		n.again = false
 		now := n.now()
-		for _, node := range n.nodes() {
+		for _, node := range n.nodes {
 			n.links[node].tick(now)
 		}
 		n.core.poll(now)
@@ -143,7 +146,6 @@ func (n *network) turn() {
 }
 
 // nodes lists the nodes with links, sorted.
-func (n *network) nodes() []wire.NodeID { return slices.Sorted(maps.Keys(n.links)) }
 
 func (n *network) nextDeadline() int64 {
 	d := min(n.core.deadline(), n.meta.Deadline())
@@ -223,6 +225,7 @@ func (n *network) dropBootstrap() {
 		if l := n.links[b.Node]; l != nil && l.pending() == 0 {
 			l.close()
 			delete(n.links, b.Node)
+			n.nodes = slices.DeleteFunc(slices.Clone(n.nodes), func(id wire.NodeID) bool { return id == b.Node })
 		}
 	}
 }
@@ -236,7 +239,7 @@ func (n *network) close() {
 	if n.timer != nil {
 		n.timer.Stop()
 	}
-	for _, node := range n.nodes() {
+	for _, node := range n.nodes {
 		n.links[node].close()
 	}
 }

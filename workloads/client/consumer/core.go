@@ -28,6 +28,7 @@ type Core struct {
 	fetchingFrom map[wire.NodeID]bool
 	// arrived are the partitions with data, in the order in which they get turns.
 	arrived  []*partition
+	ready    []readyPartition // scratch of Poll
 	events   []Event
 	answers  uint64 // with data, so far
 	id       attempt.ID

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -13,13 +12,16 @@ import (
 	"odradek/workloads/client/cluster"
 )
 
+// readyPartition is a partition with something to ask its leader.
+type readyPartition struct {
+	*partition
+	node wire.NodeID
+}
+
 // Poll moves time forward and gives the requests to send now.
 func (c *Core) Poll(now int64) []attempt.Request {
 	c.deadline = cluster.Never
-	var byNode [fetching + 1]map[wire.NodeID][]*partition
-	for s := range byNode {
-		byNode[s] = make(map[wire.NodeID][]*partition)
-	}
+	ready := c.ready[:0]
 	for _, p := range c.parts {
 		if p.state == stopped {
 			continue
@@ -38,19 +40,30 @@ func (c *Core) Poll(now int64) []attempt.Request {
 			c.deadline = min(c.deadline, p.notBefore)
 			continue
 		}
-		byNode[p.state][leader.Leader] = append(byNode[p.state][leader.Leader], p)
+		ready = append(ready, readyPartition{p, leader.Leader})
 	}
+	c.ready = ready
+	slices.SortStableFunc(ready, func(a, b readyPartition) int {
+		return cmp.Or(cmp.Compare(a.state, b.state), cmp.Compare(a.node, b.node))
+	})
 	var reqs []attempt.Request
-	for _, node := range slices.Sorted(maps.Keys(byNode[resetting])) {
-		reqs = append(reqs, c.listOffsets(node, byNode[resetting][node]))
-	}
-	for _, node := range slices.Sorted(maps.Keys(byNode[validating])) {
-		reqs = append(reqs, c.offsetsForEpochs(node, byNode[validating][node]))
-	}
-	for _, node := range slices.Sorted(maps.Keys(byNode[fetching])) {
-		// One fetch at a time from a node: the next one picks up what this leaves.
-		if !c.fetchingFrom[node] {
-			reqs = append(reqs, c.fetch(node, byNode[fetching][node]))
+	for len(ready) > 0 {
+		node, state := ready[0].node, ready[0].state
+		var parts []*partition
+		for len(ready) > 0 && ready[0].node == node && ready[0].state == state {
+			parts = append(parts, ready[0].partition)
+			ready = ready[1:]
+		}
+		switch state {
+		case resetting:
+			reqs = append(reqs, c.listOffsets(node, parts))
+		case validating:
+			reqs = append(reqs, c.offsetsForEpochs(node, parts))
+		case fetching:
+			// One fetch at a time from a node: the next one picks up what this leaves.
+			if !c.fetchingFrom[node] {
+				reqs = append(reqs, c.fetch(node, parts))
+			}
 		}
 	}
 	return reqs
