@@ -19,9 +19,9 @@ func (n *Node) registerHandlers() {
 	on := func(key kmsg.Key, h handler) { n.handlers[key.Int16()] = h }
 
 	on(kmsg.ApiVersions, handleApiVersions)
-	on(kmsg.DescribeCluster, handleDescribeCluster)
+	on(kmsg.DescribeCluster, onceCaughtUp(handleDescribeCluster))
 	on(kmsg.DescribeQuorum, handleDescribeQuorum)
-	on(kmsg.DescribeConfigs, handleDescribeConfigs)
+	on(kmsg.DescribeConfigs, onceCaughtUp(handleDescribeConfigs))
 	on(kmsg.Fetch, handleFetch) // partitions, and the metadata log on every voter
 
 	// Changes of the metadata go to the active controller wherever they arrive.
@@ -33,11 +33,11 @@ func (n *Node) registerHandlers() {
 	}
 
 	if n.cfg.IsBroker() {
-		on(kmsg.Produce, handleProduce)
-		on(kmsg.ListOffsets, handleListOffsets)
-		on(kmsg.Metadata, handleMetadata)
-		on(kmsg.DescribeTopicPartitions, handleDescribeTopicPartitions)
-		on(kmsg.ListConfigResources, handleListConfigResources)
+		on(kmsg.Produce, onceCaughtUp(handleProduce))
+		on(kmsg.ListOffsets, onceCaughtUp(handleListOffsets))
+		on(kmsg.Metadata, onceCaughtUp(handleMetadata))
+		on(kmsg.DescribeTopicPartitions, onceCaughtUp(handleDescribeTopicPartitions))
+		on(kmsg.ListConfigResources, onceCaughtUp(handleListConfigResources))
 		on(kmsg.OffsetForLeaderEpoch, handleOffsetForLeaderEpoch)
 		on(kmsg.FindCoordinator, handleFindCoordinator)
 		on(kmsg.InitProducerID, handleInitProducerID)
@@ -59,6 +59,21 @@ func (n *Node) registerHandlers() {
 		keys = append(keys, key)
 	}
 	n.versions = wire.ServedVersions(keys...)
+}
+
+// onceCaughtUp hangs up on the clients of a broker until it knows its own registration.
+// Before that the image may be empty, and what clients would be told of it, that there
+// are no brokers and that their topics are gone, is final for some of them. Kafka opens
+// a broker's listener only then; ours is also the quorum's. A Fetch is answered
+// before, as followers and the quorum send it too and every client tries again.
+func onceCaughtUp(h handler) handler {
+	return func(n *Node, r *request) {
+		if n.cfg.IsBroker() && !n.ready {
+			r.hangUp("the metadata has not been replayed yet")
+			return
+		}
+		h(n, r)
+	}
 }
 
 // dispatch decodes a frame and hands it to its handler.

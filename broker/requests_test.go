@@ -12,6 +12,7 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
+	"odradek/sim/cluster"
 )
 
 func listOffsets(topic string, epoch int32, timestamps ...int64) *kmsg.ListOffsetsRequest {
@@ -92,6 +93,43 @@ func TestListOffsetsWaitsForANewPartition(t *testing.T) {
 		req := listOffsets("orders", -1, -2)
 		req.Topics[0].Partitions[0].Partition = 19
 		wantCode(t, "list", conn.call(task, req, 5).(*kmsg.ListOffsetsResponse).Topics[0].Partitions[0].ErrorCode, nil)
+	})
+}
+
+// A node that has just started does not deny the topics that it has yet to hear of.
+func TestRestartedNodeDoesNotDenyItsTopics(t *testing.T) {
+	l := newLab(t, 3, nil)
+	l.do(func(task *env.Task) {
+		l.createTopic(task, "orders", nil, []int32{1, 2, 3})
+		l.c.Node(1).Crash()
+		l.c.Net.Partition([]string{"n1"}, []string{"n2", "n3"})
+		l.c.Node(1).Up()
+		address := fmt.Sprintf("%s:%d", cluster.NodeName(1), cluster.Port)
+		for hungUp := 0; ; task.Sleep(l.env.Clock, 5*time.Millisecond) {
+			c, err := env.Await2(task, func(done func(env.Conn, error)) { l.env.Net.Dial(address, time.Second, done) })
+			if err != nil {
+				continue // it is still starting
+			}
+			conn := &rawConn{l: l, c: c}
+			conn.send(metadataOf("orders"), 9)
+			body, err := conn.read(task)
+			if err != nil {
+				if hungUp++; hungUp == 20 {
+					l.c.Net.HealAll()
+				}
+				continue
+			}
+			resp := kmsg.NewPtrMetadataResponse()
+			resp.SetVersion(9)
+			if err := wire.DecodeResponse(body, conn.corr, resp); err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, "metadata", resp.Topics[0].ErrorCode, nil)
+			if len(resp.Brokers) == 0 {
+				t.Error("no brokers")
+			}
+			return
+		}
 	})
 }
 
