@@ -246,7 +246,10 @@ func TestValidatingAllocatesNothingPerRecord(t *testing.T) {
 				}
 			})
 		}
-		if few, many := allocs(2), allocs(3000); many > few+2 || how == None && many > 0 {
+		// The zstd decoder keeps its state in a pool, which may be emptied in between and
+		// is at random under the race detector: a few allocations, however many records.
+		const perRecord = 0.01
+		if few, many := allocs(2), allocs(3000); many-few > 3000*perRecord || how == None && many > 0 {
 			t.Errorf("%v: %v allocations for 2 records, %v for 3000", how, few, many)
 		}
 	}
