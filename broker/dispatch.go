@@ -61,21 +61,6 @@ func (n *Node) registerHandlers() {
 	n.versions = wire.ServedVersions(keys...)
 }
 
-// onceCaughtUp hangs up on the clients of a broker until it knows its own registration.
-// Before that the image may be empty, and what clients would be told of it, that there
-// are no brokers and that their topics are gone, is final for some of them. Kafka opens
-// a broker's listener only then; ours is also the quorum's. A Fetch is answered
-// before, as followers and the quorum send it too and every client tries again.
-func onceCaughtUp(h handler) handler {
-	return func(n *Node, r *request) {
-		if n.cfg.IsBroker() && !n.ready {
-			r.hangUp("the metadata has not been replayed yet")
-			return
-		}
-		h(n, r)
-	}
-}
-
 // dispatch decodes a frame and hands it to its handler.
 func (n *Node) dispatch(c *conn, frame []byte) {
 	n.env.CPU.Charge(env.OpRequest, 1)

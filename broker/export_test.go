@@ -10,11 +10,12 @@ type Held struct {
 	Fetches  int // parked
 	Acks     int // produces that wait for the high watermark
 	Sessions int
+	Early    int // requests before the metadata was replayed
 }
 
 // Held is for tests of what is let go.
 func (n *Node) Held() Held {
-	h := Held{Conns: len(n.conns), Sessions: n.sessions.Len()}
+	h := Held{Conns: len(n.conns), Sessions: n.sessions.Len(), Early: len(n.early)}
 	for _, c := range n.conns {
 		h.Requests += len(c.queue)
 		h.Buffers += len(c.buf)

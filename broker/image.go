@@ -142,6 +142,7 @@ func (n *Node) registrationReplayed() {
 		n.ready = true
 		n.replicas.activate()
 		n.life.step()
+		n.serveEarly()
 	}
 }
 

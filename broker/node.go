@@ -72,6 +72,7 @@ type Node struct {
 
 	brokerEpoch   wire.BrokerEpoch
 	ready         bool // may be unfenced: logs recovered, metadata caught up
+	early         []*earlyRequest
 	replicaConfig replica.Config
 	replicas      *replicas
 	fetchers      *fetchers

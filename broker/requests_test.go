@@ -12,7 +12,6 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
-	"odradek/sim/cluster"
 )
 
 func listOffsets(topic string, epoch int32, timestamps ...int64) *kmsg.ListOffsetsRequest {
@@ -96,7 +95,8 @@ func TestListOffsetsWaitsForANewPartition(t *testing.T) {
 	})
 }
 
-// A node that has just started does not deny the topics that it has yet to hear of.
+// A node that has just started does not deny the topics that it has yet to hear of, and
+// forgets requests whose clients did not wait.
 func TestRestartedNodeDoesNotDenyItsTopics(t *testing.T) {
 	l := newLab(t, 3, nil)
 	l.do(func(task *env.Task) {
@@ -104,31 +104,40 @@ func TestRestartedNodeDoesNotDenyItsTopics(t *testing.T) {
 		l.c.Node(1).Crash()
 		l.c.Net.Partition([]string{"n1"}, []string{"n2", "n3"})
 		l.c.Node(1).Up()
-		address := fmt.Sprintf("%s:%d", cluster.NodeName(1), cluster.Port)
-		for hungUp := 0; ; task.Sleep(l.env.Clock, 5*time.Millisecond) {
-			c, err := env.Await2(task, func(done func(env.Conn, error)) { l.env.Net.Dial(address, time.Second, done) })
-			if err != nil {
-				continue // it is still starting
-			}
-			conn := &rawConn{l: l, c: c}
-			conn.send(metadataOf("orders"), 9)
-			body, err := conn.read(task)
-			if err != nil {
-				if hungUp++; hungUp == 20 {
-					l.c.Net.HealAll()
-				}
-				continue
-			}
-			resp := kmsg.NewPtrMetadataResponse()
-			resp.SetVersion(9)
-			if err := wire.DecodeResponse(body, conn.corr, resp); err != nil {
-				t.Fatal(err)
-			}
-			wantCode(t, "metadata", resp.Topics[0].ErrorCode, nil)
-			if len(resp.Brokers) == 0 {
-				t.Error("no brokers")
-			}
-			return
+		task.Sleep(l.env.Clock, 500*time.Millisecond)
+		patient, hasty := l.dial(task, 1), l.dial(task, 1)
+		patient.send(metadataOf("orders"), 9)
+		for range 5 {
+			hasty.send(metadataOf("orders"), 9)
+		}
+		produce := l.dial(task, 1)
+		records := batch(t, wire.BatchOptions{}, "v")
+		produce.send(produceTo("orders", 0, 1, records), 9)
+		task.Sleep(l.env.Clock, time.Second)
+		if held := l.c.Node(1).Broker.Held(); held.Early != 7 {
+			t.Errorf("%d requests wait, want 7", held.Early)
+		}
+		hasty.c.Close()
+		task.Sleep(l.env.Clock, time.Second)
+		if held := l.c.Node(1).Broker.Held(); held.Early != 2 {
+			t.Errorf("%d requests wait, want 2", held.Early)
+		}
+		l.c.Net.HealAll()
+		req := metadataOf("orders")
+		req.SetVersion(9)
+		m := patient.answer(task, patient.corr, req).(*kmsg.MetadataResponse)
+		wantCode(t, "metadata", m.Topics[0].ErrorCode, nil)
+		if len(m.Brokers) == 0 {
+			t.Error("no brokers")
+		}
+		sent := produceTo("orders", 0, 1, records)
+		sent.SetVersion(9)
+		r := produce.answer(task, produce.corr, sent).(*kmsg.ProduceResponse)
+		if code := r.Topics[0].Partitions[0].ErrorCode; code == kerr.UnknownTopicOrPartition.Code {
+			t.Error("the node denied a topic of its own")
+		}
+		if held := l.c.Node(1).Broker.Held(); held.Early != 0 {
+			t.Errorf("%d requests still wait", held.Early)
 		}
 	})
 }
