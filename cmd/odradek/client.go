@@ -55,15 +55,20 @@ func (f *clientFlags) connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client
 	return cl, nil
 }
 
-// admin is connect for commands that ask and answer; every request has the time-out.
-func (f *clientFlags) admin(ctx context.Context) (*kadm.Client, func(), error) {
+// ask connects and has fn ask the cluster, until it is answered, interrupted or too late.
+func (f *clientFlags) ask(fn func(ctx context.Context, adm *kadm.Client) error) error {
+	ctx, stop := interruptible()
+	defer stop()
 	cl, err := f.connect(ctx)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
+	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	adm.SetTimeoutMillis(int32(f.timeout.Milliseconds()))
-	return adm, cl.Close, nil
+	ctx, cancel := f.within(ctx)
+	defer cancel()
+	return fn(ctx, adm)
 }
 
 // within bounds one question to the cluster.

@@ -43,23 +43,16 @@ func topicListCommand() *cobra.Command {
 		Example: "  odradek topic list\n  odradek topic list --json | jq -r .name",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, stop := interruptible()
-			defer stop()
-			adm, done, err := f.admin(ctx)
-			if err != nil {
-				return err
-			}
-			defer done()
-			ctx, cancel := f.within(ctx)
-			defer cancel()
-			topics, err := adm.ListTopicsWithInternal(ctx)
-			if err != nil {
-				return explain("listing topics", err, "")
-			}
-			if !internal {
-				topics.FilterInternal()
-			}
-			return listTopics(c.OutOrStdout(), topics, asJSON)
+			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
+				topics, err := adm.ListTopicsWithInternal(ctx)
+				if err != nil {
+					return explain("listing topics", err, "")
+				}
+				if !internal {
+					topics.FilterInternal()
+				}
+				return listTopics(c.OutOrStdout(), topics, asJSON)
+			})
 		},
 	}
 	f.add(c)
@@ -103,28 +96,21 @@ func topicCreateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := interruptible()
-			defer stop()
-			adm, done, err := f.admin(ctx)
-			if err != nil {
+			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
+				t, err := createTopic(ctx, adm, args[0], partitions, factor, set)
+				switch {
+				case ifNotExists && errors.Is(t.Err, kerr.TopicAlreadyExists):
+					fmt.Fprintf(c.ErrOrStderr(), "topic %s exists already\n", args[0])
+					return nil
+				case err != nil:
+					return explain("creating topic "+args[0], err, t.ErrMessage)
+				case asJSON:
+					return printJSON(c.OutOrStdout(), topicSummary{t.Topic, wire.UUID(t.ID).String(), int(t.NumPartitions), int(t.ReplicationFactor)})
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "created topic %s with %s, replication factor %d\n",
+					t.Topic, counted(int(t.NumPartitions), "partition"), t.ReplicationFactor)
 				return err
-			}
-			defer done()
-			ctx, cancel := f.within(ctx)
-			defer cancel()
-			t, err := createTopic(ctx, adm, args[0], partitions, factor, set)
-			switch {
-			case ifNotExists && errors.Is(t.Err, kerr.TopicAlreadyExists):
-				fmt.Fprintf(c.ErrOrStderr(), "topic %s exists already\n", args[0])
-				return nil
-			case err != nil:
-				return explain("creating topic "+args[0], err, t.ErrMessage)
-			case asJSON:
-				return printJSON(c.OutOrStdout(), topicSummary{t.Topic, wire.UUID(t.ID).String(), int(t.NumPartitions), int(t.ReplicationFactor)})
-			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "created topic %s with %s, replication factor %d\n",
-				t.Topic, counted(int(t.NumPartitions), "partition"), t.ReplicationFactor)
-			return err
+			})
 		},
 	}
 	f.add(c)
@@ -157,33 +143,26 @@ func topicDeleteCommand() *cobra.Command {
 		Example: "  odradek topic delete events",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible()
-			defer stop()
-			adm, done, err := f.admin(ctx)
-			if err != nil {
-				return err
-			}
-			defer done()
-			ctx, cancel := f.within(ctx)
-			defer cancel()
-			all, err := adm.DeleteTopics(ctx, args...)
-			if err != nil {
-				return explain("deleting", err, "")
-			}
-			var errs []error
-			for _, name := range args {
-				t, answered := all[name]
-				switch {
-				case !answered:
-					errs = append(errs, fmt.Errorf("deleting topic %s: the broker said nothing about it", name))
-				case t.Err == nil:
-					fmt.Fprintf(c.OutOrStdout(), "deleted topic %s\n", name)
-				case ifExists && errors.Is(t.Err, kerr.UnknownTopicOrPartition):
-				default:
-					errs = append(errs, explain("deleting topic "+name, t.Err, t.ErrMessage))
+			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
+				all, err := adm.DeleteTopics(ctx, args...)
+				if err != nil {
+					return explain("deleting", err, "")
 				}
-			}
-			return errors.Join(errs...)
+				var errs []error
+				for _, name := range args {
+					t, answered := all[name]
+					switch {
+					case !answered:
+						errs = append(errs, fmt.Errorf("deleting topic %s: the broker said nothing about it", name))
+					case t.Err == nil:
+						fmt.Fprintf(c.OutOrStdout(), "deleted topic %s\n", name)
+					case ifExists && errors.Is(t.Err, kerr.UnknownTopicOrPartition):
+					default:
+						errs = append(errs, explain("deleting topic "+name, t.Err, t.ErrMessage))
+					}
+				}
+				return errors.Join(errs...)
+			})
 		},
 	}
 	f.add(c)

@@ -47,28 +47,21 @@ func topicDescribeCommand() *cobra.Command {
 sync (ISR) and those offline, and the configs that the topic sets itself.`,
 		Example: "  odradek topic describe orders\n  odradek topic describe orders --json | jq '.partitions[].isr'",
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible()
-			defer stop()
-			adm, done, err := f.admin(ctx)
-			if err != nil {
+			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
+				topics, err := describeTopics(ctx, adm, args)
+				for i := range topics {
+					var printErr error
+					if asJSON {
+						printErr = printJSON(c.OutOrStdout(), &topics[i])
+					} else {
+						printErr = topics[i].print(c.OutOrStdout())
+					}
+					if printErr != nil {
+						return printErr
+					}
+				}
 				return err
-			}
-			defer done()
-			ctx, cancel := f.within(ctx)
-			defer cancel()
-			topics, err := describeTopics(ctx, adm, args)
-			for i := range topics {
-				var printErr error
-				if asJSON {
-					printErr = printJSON(c.OutOrStdout(), &topics[i])
-				} else {
-					printErr = topics[i].print(c.OutOrStdout())
-				}
-				if printErr != nil {
-					return printErr
-				}
-			}
-			return err
+			})
 		},
 	}
 	f.add(c)
