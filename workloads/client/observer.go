@@ -24,6 +24,8 @@ type Observer interface {
 	// AttemptDone is called once for every Attempt, before the results of its
 	// records, unless the producer is closed first.
 	AttemptDone(AttemptInfo)
+	// Transaction is called for each event of a transactional producer.
+	Transaction(TransactionInfo)
 }
 
 // RequestInfo describes a request of a client.
@@ -56,12 +58,19 @@ type AttemptInfo struct {
 	Attempt attempt.Attempt
 	// BaseOffset of the first record, NoOffset if it was not told.
 	BaseOffset wire.Offset
+	// Identity is what an idempotent producer wrote into the batch, else nil. Not to be
+	// modified.
+	Identity *wire.Producer
+	// Transaction is the number of the producer's transaction that the batch belongs to,
+	// 0 for none.
+	Transaction int
 }
 
 // NopObserver observes nothing; embed it to implement only some methods.
 type NopObserver struct{}
 
-func (NopObserver) Request(RequestInfo)     {}
-func (NopObserver) Response(ResponseInfo)   {}
-func (NopObserver) Attempt(AttemptInfo)     {}
-func (NopObserver) AttemptDone(AttemptInfo) {}
+func (NopObserver) Request(RequestInfo)         {}
+func (NopObserver) Response(ResponseInfo)       {}
+func (NopObserver) Attempt(AttemptInfo)         {}
+func (NopObserver) AttemptDone(AttemptInfo)     {}
+func (NopObserver) Transaction(TransactionInfo) {}

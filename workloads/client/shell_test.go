@@ -188,6 +188,7 @@ func TestTruncationIsToldNotSkipped(t *testing.T) {
 
 // watcher checks what an observer is promised.
 type watcher struct {
+	client.NopObserver
 	t        *testing.T
 	open     map[uint64]kmsg.Request
 	attempts map[string]bool

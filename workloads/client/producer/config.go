@@ -49,6 +49,15 @@ type Config struct {
 	Backoff attempt.Backoff
 	// Compression of the batches.
 	Compression wire.Compression
+	// Idempotent gives every batch a producer id and sequence numbers, so that brokers
+	// keep one copy of it (enable.idempotence). It needs AcksAll, retries, and at most
+	// 5 requests in flight.
+	Idempotent bool
+	// TransactionalID makes the producer transactional, and idempotent.
+	TransactionalID string
+	// TransactionTimeout is when the coordinator aborts a transaction by itself
+	// (transaction.timeout.ms).
+	TransactionTimeout time.Duration
 }
 
 // DefaultConfig is what the Java producer has by default, without idempotence
@@ -65,5 +74,7 @@ func DefaultConfig() Config {
 		DeliveryTimeout: 2 * time.Minute,
 		Retries:         -1,
 		Backoff:         attempt.Backoff{Initial: 100 * time.Millisecond, Max: time.Second},
+
+		TransactionTimeout: time.Minute,
 	}
 }
