@@ -231,6 +231,20 @@ func SetMaxTimestamp(b []byte, ts int64) {
 	SetCRC(b)
 }
 
+// SetProducer makes the whole batch b one of an idempotent producer, or of its
+// transaction, and mends the CRC.
+func SetProducer(b []byte, p Producer, transactional bool) {
+	attrs := binary.BigEndian.Uint16(b[offsetAttributes:]) &^ attrTransactional
+	if transactional {
+		attrs |= attrTransactional
+	}
+	binary.BigEndian.PutUint16(b[offsetAttributes:], attrs)
+	binary.BigEndian.PutUint64(b[offsetProducerID:], uint64(p.ID))
+	binary.BigEndian.PutUint16(b[offsetProducerEpoch:], uint16(p.Epoch))
+	binary.BigEndian.PutUint32(b[offsetBaseSequence:], uint32(p.Sequence))
+	SetCRC(b)
+}
+
 // SetCRC computes the checksum of the whole batch b and stores it.
 func SetCRC(b []byte) {
 	b = wholeBatch(b)

@@ -243,3 +243,24 @@ func TestSequenceNumbersWrapToZero(t *testing.T) {
 		}
 	}
 }
+
+func TestSetProducerIsWhatTheBuilderWouldHaveWritten(t *testing.T) {
+	build := func(opts BatchOptions) []byte {
+		b := NewBuilder(opts)
+		b.Append(5, []byte("k"), []byte("v"))
+		out, err := b.Build(nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	p := Producer{ID: 1<<40 + 7, Epoch: 3, Sequence: 1<<31 - 1}
+	for _, transactional := range []bool{false, true} {
+		// What was there before, from an attempt under another epoch, goes.
+		b := build(BatchOptions{Producer: &Producer{1, 2, 3}, Transactional: !transactional})
+		SetProducer(b, p, transactional)
+		if want := build(BatchOptions{Producer: &p, Transactional: transactional}); !bytes.Equal(b, want) {
+			t.Errorf("transactional %v: %x, want %x", transactional, b, want)
+		}
+	}
+}
