@@ -167,7 +167,7 @@ var peerVersions = wire.ServedVersions(
 // handleControl serves the APIs that change the metadata (CreateTopics 2-7,
 // DeleteTopics 1-6, CreatePartitions 0-3, AlterConfigs 0-2, IncrementalAlterConfigs 0-1,
 // ElectLeaders 0-2, AlterPartitionReassignments 0-1, ListPartitionReassignments 0,
-// UnregisterBroker 0 and the brokers' own requests). The active controller decides them; any other node
+// UnregisterBroker 0, UpdateFeatures 0-2 and the brokers' own requests). The active controller decides them; any other node
 // forwards a client's request to it in an Envelope (KIP-590), and answers a broker's
 // with NOT_CONTROLLER.
 func handleControl(n *Node, r *request) {

@@ -27,7 +27,7 @@ func (n *Node) registerHandlers() {
 	// Changes of the metadata go to the active controller wherever they arrive.
 	for _, key := range []kmsg.Key{
 		kmsg.CreateTopics, kmsg.DeleteTopics, kmsg.CreatePartitions, kmsg.AlterConfigs, kmsg.IncrementalAlterConfigs,
-		kmsg.ElectLeaders, kmsg.AlterPartitionAssignments, kmsg.ListPartitionReassignments, kmsg.UnregisterBroker,
+		kmsg.ElectLeaders, kmsg.AlterPartitionAssignments, kmsg.ListPartitionReassignments, kmsg.UnregisterBroker, kmsg.UpdateFeatures,
 	} {
 		on(key, handleControl)
 	}

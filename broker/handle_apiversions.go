@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"odradek/broker/controller"
 	"odradek/broker/wire"
 )
 
@@ -41,10 +42,9 @@ func softwareName(s string) bool {
 // features are the feature levels the cluster has finalised, and the metadata
 // offset at which this node knows them.
 func (n *Node) features() ([]wire.Feature, int64) {
-	fs := make([]wire.Feature, 0, len(supportedFeatures))
-	for _, f := range supportedFeatures {
-		f.Finalized = n.image.FeatureLevel(f.Name)
-		fs = append(fs, f)
+	var fs []wire.Feature
+	for _, f := range controller.SupportedFeatures() {
+		fs = append(fs, wire.Feature{Name: f.Name, Min: f.Min, Max: f.Max, Finalized: n.image.FeatureLevel(f.Name)})
 	}
 	return fs, int64(n.applied) - 1
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"odradek/broker/controller"
 	"odradek/broker/env"
 	"odradek/broker/wire"
 )
@@ -110,7 +111,7 @@ func (l *lifecycle) register() {
 	listener := kmsg.NewBrokerRegistrationRequestListener()
 	listener.Name, listener.Host, listener.Port = listenerName, n.advertised.Host, uint16(n.advertised.Port)
 	req.Listeners = append(req.Listeners, listener)
-	for _, f := range supportedFeatures {
+	for _, f := range controller.SupportedFeatures() {
 		rf := kmsg.NewBrokerRegistrationRequestFeature()
 		rf.Name, rf.MinSupportedVersion, rf.MaxSupportedVersion = f.Name, f.Min, f.Max
 		req.Features = append(req.Features, rf)

@@ -79,6 +79,7 @@ type Node struct {
 	sessions      *fetchsession.Cache
 	fetchScratch  fetchScratch
 	alterISR      alterISR
+	coordinators  *coordinators
 	producerIDs   producerIDs
 
 	handlers map[int16]handler
@@ -93,12 +94,6 @@ type Node struct {
 	// stop that is under way.
 	stopped  bool
 	stopping []func(error)
-}
-
-// supportedFeatures are the feature levels this version can run with.
-var supportedFeatures = []wire.Feature{
-	{Name: metadata.MetadataVersion, Min: 1, Max: 25},
-	{Name: metadata.ELRVersion, Min: 0, Max: 1},
 }
 
 // Start starts a node on the loop of e. Everything happens later: Ready or Failed tells.
@@ -125,6 +120,7 @@ func Start(e *env.Env, o Options) *Node {
 	sessions.Slots = n.cfg.FetchSessionCacheSlots
 	n.sessions = fetchsession.NewCache(sessions, e.Rand.Stream("fetch-sessions"))
 	n.alterISR.n = n
+	n.coordinators = newCoordinators(n)
 	e.Tasks.Go(n.start)
 	return n
 }

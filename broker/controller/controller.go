@@ -37,6 +37,8 @@ type Config struct {
 	MaxIdle time.Duration
 	// Features are finalised when the log is empty.
 	Features []metadata.FeatureLevel
+	// Supported are the levels that this controller can run with.
+	Supported []metadata.FeatureRange
 	// Rand draws topic ids and where placement starts.
 	Rand *rand.Rand
 	// Fail may be nil.
@@ -54,6 +56,7 @@ func ConfigOf(b *config.Broker) Config {
 		UncleanInterval:   5 * time.Minute, // unclean.leader.election.interval.ms, which is internal in Kafka
 		MaxIdle:           time.Duration(b.MetadataMaxIdleMs) * time.Millisecond,
 		Features:          DefaultFeatures(),
+		Supported:         SupportedFeatures(),
 	}
 	if b.AutoLeaderRebalance {
 		cfg.RebalanceInterval = time.Duration(b.LeaderRebalanceSeconds) * time.Second

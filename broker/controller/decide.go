@@ -13,7 +13,7 @@ func Handles() []kmsg.Key {
 	keys := []kmsg.Key{
 		kmsg.AllocateProducerIDs, kmsg.AlterConfigs, kmsg.AlterPartition, kmsg.AlterPartitionAssignments, kmsg.BrokerHeartbeat, kmsg.BrokerRegistration,
 		kmsg.CreatePartitions, kmsg.CreateTopics, kmsg.DeleteTopics, kmsg.ElectLeaders,
-		kmsg.IncrementalAlterConfigs, kmsg.ListPartitionReassignments, kmsg.UnregisterBroker,
+		kmsg.IncrementalAlterConfigs, kmsg.ListPartitionReassignments, kmsg.UnregisterBroker, kmsg.UpdateFeatures,
 	}
 	slices.Sort(keys)
 	return keys
@@ -49,6 +49,8 @@ func (c *Controller) decide(req kmsg.Request) kmsg.Response {
 		return c.allocateProducerIDs(req)
 	case *kmsg.ElectLeadersRequest:
 		return c.electLeaders(req)
+	case *kmsg.UpdateFeaturesRequest:
+		return c.updateFeatures(req)
 	}
 	panic(fmt.Sprintf("controller: request with key %d is not the controller's", req.Key()))
 }
@@ -119,6 +121,9 @@ func refuse(req kmsg.Request, why *kerr.Error) kmsg.Response {
 		r.ErrorCode, r.ErrorMessage = why.Code, text
 	case *kmsg.ListPartitionReassignmentsRequest:
 		r := resp.(*kmsg.ListPartitionReassignmentsResponse)
+		r.ErrorCode, r.ErrorMessage = why.Code, text
+	case *kmsg.UpdateFeaturesRequest:
+		r := resp.(*kmsg.UpdateFeaturesResponse)
 		r.ErrorCode, r.ErrorMessage = why.Code, text
 	default:
 		panic(fmt.Sprintf("controller: request with key %d is not the controller's", req.Key()))

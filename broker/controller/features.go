@@ -2,13 +2,24 @@ package controller
 
 import "odradek/broker/metadata"
 
-// DefaultFeatures are the levels that a new cluster starts with.
+// SupportedFeatures are the feature levels that this version can run with, broker and
+// controller alike.
+//
 // metadata.version 25 is Kafka's 4.0-IV3: the schemas of records that we write.
-func DefaultFeatures() []metadata.FeatureLevel {
-	return []metadata.FeatureLevel{
-		{Name: metadata.MetadataVersion, Level: 25},
-		{Name: metadata.ELRVersion, Level: 1},
+func SupportedFeatures() []metadata.FeatureRange {
+	return []metadata.FeatureRange{
+		{Name: metadata.MetadataVersion, Min: 1, Max: 25},
+		{Name: metadata.ELRVersion, Min: 0, Max: 1},
 	}
+}
+
+// DefaultFeatures are the levels that a new cluster starts with: the highest.
+func DefaultFeatures() []metadata.FeatureLevel {
+	var levels []metadata.FeatureLevel
+	for _, f := range SupportedFeatures() {
+		levels = append(levels, metadata.FeatureLevel{Name: f.Name, Level: f.Max})
+	}
+	return levels
 }
 
 // bootstrapFeatures finalises the features of an empty log. metadata.version goes

@@ -21,6 +21,9 @@ func (s *story) registration(d *datadriven.TestData) *kmsg.BrokerRegistrationReq
 	if v, ok := argument(d, "rack"); ok {
 		req.Rack = &v
 	}
+	if d.HasArg("old") { // a version that knows only metadata.version
+		req.Features = req.Features[:1]
+	}
 	if d.HasArg("dir") {
 		req.LogDirs[0][1] = byte(number(d, "dir", 0))
 	}
@@ -37,9 +40,9 @@ func registrationOf(id int32, incarnation byte) *kmsg.BrokerRegistrationRequest 
 	l := kmsg.NewBrokerRegistrationRequestListener()
 	l.Name, l.Host, l.Port = "PLAINTEXT", fmt.Sprintf("b%d", id), 9092
 	req.Listeners = append(req.Listeners, l)
-	for _, f := range DefaultFeatures() {
+	for _, f := range SupportedFeatures() {
 		rf := kmsg.NewBrokerRegistrationRequestFeature()
-		rf.Name, rf.MinSupportedVersion, rf.MaxSupportedVersion = f.Name, 1, f.Level
+		rf.Name, rf.MinSupportedVersion, rf.MaxSupportedVersion = f.Name, f.Min, f.Max
 		req.Features = append(req.Features, rf)
 	}
 	req.PreviousBrokerEpoch = -1
@@ -236,4 +239,21 @@ func ids(d *datadriven.TestData, key string) []int32 {
 		}
 	}
 	return nil
+}
+
+func featureUpdate(d *datadriven.TestData) *kmsg.UpdateFeaturesRequest {
+	req := kmsg.NewPtrUpdateFeaturesRequest()
+	req.Version = int16(number(d, "version", 2))
+	req.ValidateOnly = d.HasArg("validate")
+	names, _ := argument(d, "name")
+	for name := range strings.SplitSeq(names, "+") {
+		u := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
+		u.Feature, u.MaxVersionLevel = name, int16(number(d, "level", 0))
+		u.UpgradeType, u.AllowDowngrade = upgradeOnly, d.HasArg("downgrade")
+		if u.AllowDowngrade {
+			u.UpgradeType = safeDowngrade
+		}
+		req.FeatureUpdates = append(req.FeatureUpdates, u)
+	}
+	return req
 }

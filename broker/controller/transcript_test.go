@@ -24,7 +24,7 @@ import (
 //	hold, commit                    stop committing; commit everything held
 //	restart                         a new controller replays what is committed
 //	fail name=...                   arms a failpoint
-//	register broker=1 [rack=a] [incarnation=2] [previous=epoch] [dir=9] [cluster=x]
+//	register broker=1 [old] [rack=a] [incarnation=2] [previous=epoch] [dir=9] [cluster=x]
 //	heartbeat broker=1 [at=offset] [fence] [shutdown]     at defaults to "all replayed"
 //	live brokers=(1,2)              register and unfence, without output
 //	pass time=5s [alive=(1,2)]      time passes while the named brokers heartbeat
@@ -33,6 +33,7 @@ import (
 //	delete, grow, set, elect, producer-ids
 //	reassign topic=t-0 [to=(1,2)] [same-factor]     without "to", cancels
 //	isr topic=t-0 from=1 isr=(1,2) [epochs=(3,4)] [leader-epoch=] [partition-epoch=] [recovering]
+//	feature name=f level=1 [downgrade] [validate] [version=2]
 //	show                            brokers and partitions as decided
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -63,8 +64,8 @@ func newStory(t *testing.T) *story {
 	s.cfg = Config{
 		ClusterID: testCluster, NumPartitions: 1, ReplicationFactor: 1, DeleteTopics: true,
 		SessionTimeout: 9 * time.Second, RebalanceInterval: 300 * time.Second, UncleanInterval: 300 * time.Second,
-		Features: DefaultFeatures(),
-		Rand:     rand.New(rand.NewPCG(1, 2)), Fail: s.fail,
+		Features: DefaultFeatures(), Supported: SupportedFeatures(),
+		Rand: rand.New(rand.NewPCG(1, 2)), Fail: s.fail,
 	}
 	s.c = New(s.cfg)
 	return s
@@ -177,6 +178,8 @@ func (s *story) do(t *testing.T, d *datadriven.TestData) string {
 		return s.request(reassignment(d))
 	case "reassignments":
 		return s.request(kmsg.NewPtrListPartitionReassignmentsRequest())
+	case "feature":
+		return s.request(featureUpdate(d))
 	case "show":
 		return s.show(s.c.Image())
 	}

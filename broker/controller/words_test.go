@@ -104,6 +104,13 @@ func answer(resp kmsg.Response) []string {
 				say("%s-%d: %s%s", t.Topic, p.Partition, errorName(p.ErrorCode), text(p.ErrorMessage))
 			}
 		}
+	case *kmsg.UpdateFeaturesResponse:
+		if r.Version >= 2 {
+			say("%s%s", errorName(r.ErrorCode), text(r.ErrorMessage))
+		}
+		for _, f := range r.Results {
+			say("%s: %s%s", f.Feature, errorName(f.ErrorCode), text(f.ErrorMessage))
+		}
 	default:
 		say("%T", resp)
 	}
