@@ -5,6 +5,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/controller"
+	"odradek/broker/metadata"
 	"odradek/broker/wire"
 )
 
@@ -15,7 +16,7 @@ import (
 func handleApiVersions(n *Node, r *request) {
 	req := r.msg.(*kmsg.ApiVersionsRequest)
 	features, epoch := n.features()
-	resp := n.versions.ApiVersionsResponse(r.header.Version, features, epoch)
+	resp := n.advertised().ApiVersionsResponse(r.header.Version, features, epoch)
 	if r.header.Version >= 3 {
 		if !softwareName(req.ClientSoftwareName) || !softwareName(req.ClientSoftwareVersion) {
 			resp.ErrorCode = kerr.InvalidRequest.Code
@@ -47,4 +48,22 @@ func (n *Node) features() ([]wire.Feature, int64) {
 		fs = append(fs, wire.Feature{Name: f.Name, Min: f.Min, Max: f.Max, Finalized: n.image.FeatureLevel(f.Name)})
 	}
 	return fs, int64(n.applied) - 1
+}
+
+// advertised is the versions that clients are told of: of protocols that the cluster's
+// feature levels turn off, none. What is served does not change with the levels, so
+// that a client which was told before goes on.
+func (n *Node) advertised() *wire.Versions {
+	var caps []wire.VersionCap
+	upTo := func(key kmsg.Key, v int16) { caps = append(caps, wire.VersionCap{Key: key.Int16(), Max: v}) }
+	if n.image.FeatureLevel(metadata.TransactionVersion) < 2 {
+		upTo(kmsg.Produce, 11)
+		upTo(kmsg.EndTxn, 4)
+		upTo(kmsg.TxnOffsetCommit, 4)
+	}
+	if n.image.FeatureLevel(metadata.GroupVersion) < 1 {
+		upTo(kmsg.ConsumerGroupHeartbeat, -1)
+		upTo(kmsg.ConsumerGroupDescribe, -1)
+	}
+	return n.versions.Capped(caps...)
 }

@@ -10,16 +10,17 @@ func SupportedFeatures() []metadata.FeatureRange {
 	return []metadata.FeatureRange{
 		{Name: metadata.MetadataVersion, Min: 1, Max: 25},
 		{Name: metadata.ELRVersion, Min: 0, Max: 1},
+		{Name: metadata.GroupVersion, Min: 0, Max: 1},
+		{Name: metadata.TransactionVersion, Min: 0, Max: 2},
 	}
 }
 
-// DefaultFeatures are the levels that a new cluster starts with: the highest.
+// DefaultFeatures are the levels that a new cluster starts with.
 func DefaultFeatures() []metadata.FeatureLevel {
-	var levels []metadata.FeatureLevel
-	for _, f := range SupportedFeatures() {
-		levels = append(levels, metadata.FeatureLevel{Name: f.Name, Level: f.Max})
+	return []metadata.FeatureLevel{
+		{Name: metadata.MetadataVersion, Level: 25},
+		{Name: metadata.ELRVersion, Level: 1},
 	}
-	return levels
 }
 
 // bootstrapFeatures finalises the features of an empty log. metadata.version goes

@@ -22,10 +22,10 @@ type VersionRange struct {
 // OffsetFetch 1, OffsetCommit 2, InitProducerId 0), later ones want
 // OffsetForLeaderEpoch 2 and, to log in, SaslHandshake 0.
 //
-// EndTxn 5, TxnOffsetCommit 5, InitProducerId 5 and Produce 12 are the second
-// transaction protocol (KIP-890). Clients use it only if the feature
-// transaction.version is finalised at 2, except that franz-go takes EndTxn 5 for
-// the sign: it must not be served before the protocol is.
+// EndTxn 5, TxnOffsetCommit 5 and Produce 12 are the second transaction protocol
+// (KIP-890). Clients use it only if the feature transaction.version is finalised at 2,
+// except that franz-go takes EndTxn 5 for the sign: while the feature is lower, it must
+// not be advertised (see Capped).
 var supported = []VersionRange{
 	{Key: 0, Min: 0, Max: 12}, // Produce; see refusedProduce
 	{Key: 1, Min: 4, Max: 18}, // Fetch
@@ -168,6 +168,27 @@ func (v *Versions) Max(key, otherMin, otherMax int16) (int16, bool) {
 		return 0, false
 	}
 	return version, true
+}
+
+// Capped is the table with lower highest versions of some keys, for what is advertised
+// while a feature is off. A maximum below the lowest version takes the key out.
+func (v *Versions) Capped(caps ...VersionCap) *Versions {
+	capped := &Versions{ranges: slices.Clone(v.ranges)}
+	for _, c := range caps {
+		if i, ok := searchRange(capped.ranges, c.Key); ok {
+			if r := &capped.ranges[i]; c.Max < r.Min {
+				capped.ranges = slices.Delete(capped.ranges, i, i+1)
+			} else {
+				r.Max = min(r.Max, c.Max)
+			}
+		}
+	}
+	return capped
+}
+
+// VersionCap is the highest version of an API that may be advertised.
+type VersionCap struct {
+	Key, Max int16
 }
 
 // Feature is a feature level that ApiVersions reports (KIP-584).

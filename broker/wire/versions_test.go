@@ -106,3 +106,14 @@ func TestApiVersionsAboveOursIsAnsweredInVersionZero(t *testing.T) {
 		}
 	}
 }
+
+func TestCapsLowerWhatIsAdvertised(t *testing.T) {
+	v := ServedVersions(0, 26, 68)
+	capped := v.Capped(VersionCap{26, 4}, VersionCap{68, -1}, VersionCap{0, 99}, VersionCap{1, 2})
+	if diff := cmp.Diff([]VersionRange{{0, 0, 12}, {26, 0, 4}}, capped.Ranges()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !v.Serves(26, 5) || !v.Serves(68, 0) {
+		t.Error("the caps changed what is served")
+	}
+}
