@@ -44,8 +44,20 @@ const (
 	// min.insync.replicas and a replica that restarted uncleanly stays eligible
 	// (KIP-966).
 	ZooLastReplicaStanding Name = "zoo/14-last-replica-standing"
+	// ZooLatestBeforeEpochStart: ListOffsets(latest) is answered by a new leader whose
+	// high watermark may be behind (KIP-207).
+	ZooLatestBeforeEpochStart Name = "zoo/20-latest-before-epoch-start"
 	// ZooVoteBeforeDurable: a vote is answered before it is on disk (KIP-595).
 	ZooVoteBeforeDurable Name = "zoo/26-vote-before-durable"
+	// ZooDuplicateOutOfOrder: a batch that comes again is refused as out of order instead
+	// of being answered like the first copy (Redpanda 3039).
+	ZooDuplicateOutOfOrder Name = "zoo/34-duplicate-out-of-order"
+	// ZooProducerStateBeforeAppend: producer state is changed by batches that are then
+	// refused, so that their second copy passes for a duplicate (KAFKA-6683).
+	ZooProducerStateBeforeAppend Name = "zoo/36-producer-state-before-append"
+	// ZooVerificationRacesAppend: a verified batch is appended even if its transaction
+	// ended in the meantime (KAFKA-14884).
+	ZooVerificationRacesAppend Name = "zoo/39-verification-races-append"
 )
 
 var all = []Name{
@@ -53,7 +65,8 @@ var all = []Name{
 	ReplicaAlterPartitionLost, ReplicaFetchDropped,
 	RaftPersist, RaftFetchDropped,
 	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooZombieController, ZooFencedReplicaJoins,
-	ZooLastReplicaStanding, ZooVoteBeforeDurable,
+	ZooLastReplicaStanding, ZooLatestBeforeEpochStart, ZooVoteBeforeDurable,
+	ZooDuplicateOutOfOrder, ZooProducerStateBeforeAppend, ZooVerificationRacesAppend,
 }
 
 // All lists the names of all points, sorted.
