@@ -94,13 +94,10 @@ func (p *Producer) poll(now int64) {
 		p.net.call(req.Request, p.cfg.RequestTimeout, func(resp kmsg.Response, err error) {
 			now := p.net.now()
 			var ended []producer.BatchAttempt
-			switch {
-			case err != nil:
+			if err != nil {
 				ended = p.core.OnFailure(now, req.ID, err)
-			case resp == nil:
-				ended = p.core.OnResponse(now, req.ID, nil)
-			default:
-				ended = p.core.OnResponse(now, req.ID, resp.(*kmsg.ProduceResponse))
+			} else {
+				ended = p.core.OnResponse(now, req.ID, resp)
 			}
 			p.observe(ended, true)
 		})
@@ -116,7 +113,7 @@ func (p *Producer) observe(batches []producer.BatchAttempt, done bool) {
 		b := &batches[i]
 		info := AttemptInfo{
 			ClientID: p.net.cfg.ClientID, Acks: p.cfg.Acks, TopicPartition: b.TopicPartition,
-			Tokens: b.Tokens, Attempt: b.Attempt, BaseOffset: b.BaseOffset,
+			Tokens: b.Tokens, Attempt: b.Attempt, BaseOffset: b.BaseOffset, Identity: b.Identity,
 		}
 		if done {
 			o.AttemptDone(info)

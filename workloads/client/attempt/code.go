@@ -37,8 +37,13 @@ func Classify(code int16) Class {
 		kerr.TopicAuthorizationFailed.Code, kerr.ClusterAuthorizationFailed.Code,
 		kerr.InvalidRequiredAcks.Code, kerr.PolicyViolation.Code, kerr.UnsupportedVersion.Code,
 		kerr.InvalidProducerEpoch.Code, kerr.OutOfOrderSequenceNumber.Code,
-		kerr.UnknownProducerID.Code, kerr.ProducerFenced.Code:
+		kerr.UnknownProducerID.Code, kerr.ProducerFenced.Code, kerr.InvalidTxnState.Code,
+		kerr.InvalidProducerIDMapping.Code, kerr.TransactionAbortable.Code:
 		return Class{Outcome: Failed}
+	case kerr.ConcurrentTransactions.Code, kerr.CoordinatorNotAvailable.Code,
+		kerr.NotCoordinator.Code, kerr.CoordinatorLoadInProgress.Code:
+		// The transaction could not be verified (KIP-890), so nothing was appended.
+		return Class{Outcome: Failed, Retriable: true}
 	case kerr.NotLeaderForPartition.Code, kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code,
 		kerr.LeaderNotAvailable.Code, kerr.ReplicaNotAvailable.Code, kerr.FencedLeaderEpoch.Code,
 		kerr.UnknownLeaderEpoch.Code, kerr.KafkaStorageError.Code, kerr.NetworkException.Code,

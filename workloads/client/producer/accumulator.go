@@ -14,6 +14,7 @@ type partition struct {
 	wire.TopicPartition
 	queue    []*batch
 	inFlight int
+	nums     numbers
 }
 
 // accumulator holds the records that wait to be sent.
@@ -33,7 +34,7 @@ func (a *accumulator) partition(tp wire.TopicPartition) *partition {
 	if p := a.byName[tp]; p != nil {
 		return p
 	}
-	p := &partition{TopicPartition: tp}
+	p := &partition{TopicPartition: tp, nums: numbers{session: NoSession}}
 	i, _ := slices.BinarySearchFunc(a.parts, tp, func(p *partition, tp wire.TopicPartition) int {
 		return p.TopicPartition.Compare(tp)
 	})
@@ -108,14 +109,18 @@ func (a *accumulator) release(b *batch) {
 	}
 }
 
-// split cuts a batch in two halves at the front of its queue. What was attempted
-// was refused as a whole, so both halves start with its attempts.
-func (a *accumulator) split(b *batch) {
+// split cuts a batch in two halves. What was attempted
+// was refused as a whole, so both halves start with its attempts, and share its
+// sequence numbers.
+func (a *accumulator) split(b *batch) [2]*batch {
 	a.used -= b.size
 	half := len(b.records) / 2
 	var parts [2]*batch
 	for i, cut := range [2][2]int{{0, half}, {half, len(b.records)}} {
-		n := &batch{part: b.part, created: b.created, builder: a.builder(), attempts: slices.Clone(b.attempts)}
+		n := &batch{
+			part: b.part, created: b.created, builder: a.builder(), attempts: slices.Clone(b.attempts),
+			first: b.first + int64(cut[0]),
+		}
 		for j := cut[0]; j < cut[1]; j++ {
 			a.used += n.add(b.records[j], b.tokens[j])
 		}
@@ -123,7 +128,7 @@ func (a *accumulator) split(b *batch) {
 		a.encode(n)
 		parts[i] = n
 	}
-	b.part.queue = slices.Insert(b.part.queue, 0, parts[0], parts[1])
+	return parts
 }
 
 // readiness of a partition's first batch.

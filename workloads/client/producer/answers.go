@@ -13,12 +13,17 @@ import (
 
 // OnResponse takes the answer to a request, or nil when a request without an answer
 // (acks=0) was handed to the connection. It gives how each batch's attempt ended.
-func (c *Core) OnResponse(now int64, id attempt.ID, resp *kmsg.ProduceResponse) []BatchAttempt {
+func (c *Core) OnResponse(now int64, id attempt.ID, answer kmsg.Response) []BatchAttempt {
+	if id == c.identity.asking {
+		c.onIdentity(now, answer.(*kmsg.InitProducerIDResponse), nil)
+		return nil
+	}
 	req := c.end(id)
 	if req == nil {
 		return nil
 	}
 	var ended []BatchAttempt
+	resp, _ := answer.(*kmsg.ProduceResponse)
 	if resp != nil {
 		for i := range resp.Brokers {
 			b := &resp.Brokers[i]
@@ -33,6 +38,9 @@ func (c *Core) OnResponse(now int64, id attempt.ID, resp *kmsg.ProduceResponse) 
 			ended = append(ended, c.fail(now, b, 0, attempt.ErrMalformed))
 		case rp.ErrorCode == 0:
 			ended = append(ended, c.ok(now, b, wire.Offset(rp.BaseOffset), rp.LogAppendTime))
+		case rp.ErrorCode == kerr.DuplicateSequenceNumber.Code && b.numbered():
+			// The broker has it, but has forgotten where.
+			ended = append(ended, c.ok(now, b, wire.NoOffset, -1))
 		default:
 			l := rp.CurrentLeader
 			c.meta.Hint(b.part.TopicPartition, wire.NodeID(l.LeaderID), wire.LeaderEpoch(l.LeaderEpoch))
@@ -45,6 +53,10 @@ func (c *Core) OnResponse(now int64, id attempt.ID, resp *kmsg.ProduceResponse) 
 // OnFailure tells that a request ended without a usable answer; err is one of package
 // attempt's.
 func (c *Core) OnFailure(now int64, id attempt.ID, err error) []BatchAttempt {
+	if id == c.identity.asking {
+		c.onIdentity(now, nil, err)
+		return nil
+	}
 	req := c.end(id)
 	if req == nil {
 		return nil
@@ -67,7 +79,11 @@ func (c *Core) end(id attempt.ID) *request {
 		delete(c.inFlight, req.node)
 	}
 	for _, b := range req.batches {
-		b.part.inFlight--
+		p := b.part
+		p.inFlight--
+		if i := slices.Index(p.nums.wire, b); i >= 0 {
+			p.nums.wire = slices.Delete(p.nums.wire, i, i+1)
+		}
 	}
 	return req
 }
@@ -96,12 +112,15 @@ func (r *request) find(resp *kmsg.ProduceResponse, b *batch) *kmsg.ProduceRespon
 }
 
 func (b *batch) ended(base wire.Offset) BatchAttempt {
-	return BatchAttempt{TopicPartition: b.part.TopicPartition, Tokens: b.tokens, Attempt: *b.last(), BaseOffset: base}
+	return BatchAttempt{
+		TopicPartition: b.part.TopicPartition, Tokens: b.tokens, Attempt: *b.last(), BaseOffset: base, Identity: b.identity,
+	}
 }
 
 func (c *Core) ok(now int64, b *batch, base wire.Offset, logAppendTime int64) BatchAttempt {
 	a := b.last()
 	a.Done, a.Outcome = now, attempt.OK
+	b.part.acknowledge(b)
 	if b.answered {
 		return b.ended(base) // too late: the delivery time-out has passed
 	}
@@ -141,15 +160,37 @@ func (c *Core) fail(now int64, b *batch, code int16, err error) BatchAttempt {
 	report := b.ended(wire.NoOffset)
 	switch {
 	case b.answered:
-	case code == kerr.MessageTooLarge.Code && len(b.records) > 1:
-		c.acc.split(b)
-	case class.Retriable && c.mayRetry(now, b):
+	case code == kerr.MessageTooLarge.Code && len(b.records) > 1 && (!b.numbered() || b.certain()):
+		halves := c.acc.split(b)
+		if b.numbered() {
+			c.stamp(halves[0])
+			c.stamp(halves[1])
+		}
+		b.part.requeue(halves[0], halves[1])
+	case c.retriable(b, code, class) && c.mayRetry(now, b):
 		b.notBefore = now + int64(c.cfg.Backoff.After(len(b.attempts), c.rng))
-		b.part.queue = slices.Insert(b.part.queue, 0, b)
+		b.part.requeue(b)
 	default:
-		c.answer(b, err)
+		c.giveUp(b, err)
 	}
 	return report
+}
+
+// giveUp ends a batch that is not OK, and draws the conclusions for those after it.
+func (c *Core) giveUp(b *batch, err error) {
+	c.answer(b, err)
+	var code int16
+	if coded := (*attempt.CodeError)(nil); errors.As(err, &coded) {
+		code = coded.Code
+	}
+	c.fault(b.part.TopicPartition, code, err)
+	switch {
+	case !b.numbered():
+	case !b.certain():
+		b.part.lose(b)
+	case c.cfg.TransactionalID == "":
+		b.part.nums.rewind = true // its numbers will never be used
+	}
 }
 
 func (c *Core) mayRetry(now int64, b *batch) bool {

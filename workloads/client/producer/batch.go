@@ -28,9 +28,11 @@ type batch struct {
 	// answered: the results were given out (also when the delivery time-out passed
 	// while an attempt is in flight).
 	answered bool
-	// identity is what idempotence will assign when the batch is first sent
-	// and never change after (nil: none).
+	// identity is assigned when an idempotent producer first sends the batch, and
+	// changes after only if the broker certainly does not have it (nil: none).
 	identity *wire.Producer
+	// first is the sequence number of the first record; it does not wrap.
+	first int64
 }
 
 // full tells whether the batch takes no further record. One that was sent, even in

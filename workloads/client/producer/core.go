@@ -39,6 +39,13 @@ type Core struct {
 	// flushTo: batches with tokens up to this one do not linger.
 	flushTo Token
 	closed  bool
+
+	identity identity
+	// For transactions, see transaction.go.
+	gate            func(wire.TopicPartition) bool
+	lowest, highest int16 // versions of Produce
+	refusing        error
+	faults          []Fault
 }
 
 type waiting struct {
@@ -64,7 +71,12 @@ func New(cfg Config, meta *cluster.Metadata, rng *rand.Rand) *Core {
 	case cfg.Compression < wire.None || cfg.Compression > wire.Zstd:
 		panic(fmt.Sprintf("producer: compression %d", cfg.Compression))
 	}
+	cfg.Idempotent = cfg.Idempotent || cfg.TransactionalID != ""
+	if cfg.Idempotent && (cfg.Acks != AcksAll || cfg.MaxInFlight > 5 || cfg.Retries == 0) {
+		panic(fmt.Sprintf("producer: not idempotent with these settings: %+v", cfg))
+	}
 	c := &Core{
+		identity: identity{session: NoSession},
 		cfg:      cfg,
 		meta:     meta,
 		rng:      rng,
@@ -92,6 +104,10 @@ func (c *Core) Send(now, wallMs int64, r Record) Token {
 	}
 	if c.closed {
 		c.refuse(token, &r, ErrClosed)
+		return token
+	}
+	if c.refusing != nil {
+		c.refuse(token, &r, c.refusing)
 		return token
 	}
 	if n := c.recordSize(&r); n > c.cfg.MaxRequestSize || n > c.cfg.BufferMemory {

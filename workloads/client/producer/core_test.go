@@ -74,6 +74,10 @@ func (b *bench) poll() (reqs []Request, desc []string) {
 	reqs = b.Poll(b.now)
 	codec := wire.NewCodec(1 << 20)
 	for _, r := range reqs {
+		if _, ok := r.Msg.(*kmsg.InitProducerIDRequest); ok {
+			desc = append(desc, "InitProducerId")
+			continue
+		}
 		var parts []string
 		for _, t := range r.Msg.(*kmsg.ProduceRequest).Topics {
 			for _, p := range t.Partitions {

@@ -12,7 +12,7 @@ import (
 	"odradek/workloads/client/cluster"
 )
 
-// Request is a Produce to be sent.
+// Request is a Produce to be sent, or InitProducerId, which has no batches.
 type Request struct {
 	attempt.Request
 	// Batches in it, in the order of the message.
@@ -27,6 +27,8 @@ type BatchAttempt struct {
 	Attempt attempt.Attempt
 	// BaseOffset of the first record; NoOffset if it is not known.
 	BaseOffset wire.Offset
+	// Identity of an idempotent producer's batch, else nil. Not to be modified.
+	Identity *wire.Producer
 }
 
 // Poll moves time forward and gives the requests to send now.
@@ -36,7 +38,11 @@ func (c *Core) Poll(now int64) []Request {
 		return nil
 	}
 	c.expire(now)
+	c.settle()
 	c.admitWaiting(now)
+	if req, ok := c.askIdentity(now); ok {
+		return append(c.drain(now), req)
+	}
 	return c.drain(now)
 }
 
@@ -54,6 +60,7 @@ func (c *Core) expire(now int64) {
 			err = ErrNoSuchPartition
 		}
 		c.refuse(w.token, &w.record, err)
+		c.fault(wire.TopicPartition{Topic: w.record.Topic, Partition: w.record.Partition}, 0, err)
 		expired++
 	}
 	c.waiting = slices.Delete(c.waiting, 0, expired)
@@ -65,7 +72,7 @@ func (c *Core) expire(now int64) {
 				c.until(b.created + delivery)
 				return false
 			}
-			c.answer(b, ErrDeliveryTimeout)
+			c.giveUp(b, ErrDeliveryTimeout)
 			return true
 		})
 	}
@@ -77,7 +84,7 @@ func (c *Core) expire(now int64) {
 			case b.created+delivery > now:
 				c.until(b.created + delivery)
 			default:
-				c.answer(b, ErrDeliveryTimeout)
+				c.giveUp(b, ErrDeliveryTimeout)
 			}
 		}
 	}
@@ -137,7 +144,7 @@ func (c *Core) isReady(now int64, p *partition, leader cluster.Partition) bool {
 	if state == later {
 		c.until(when)
 	}
-	return state == ready
+	return state == ready && c.allowed(p, p.queue[0])
 }
 
 // still gives the partitions that have another batch ready.
@@ -168,8 +175,12 @@ func (c *Core) request(now int64, node wire.NodeID, parts []*partition) Request 
 			break
 		}
 		size += b.sendSize()
+		c.number(p, b)
 		p.queue = slices.Delete(p.queue, 0, 1)
 		p.inFlight++
+		if c.cfg.Idempotent {
+			p.nums.wire = append(p.nums.wire, b)
+		}
 		req.batches = append(req.batches, b)
 		c.rotation[node] = start + i + 1
 	}
@@ -187,6 +198,12 @@ func (c *Core) request(now int64, node wire.NodeID, parts []*partition) Request 
 	if c.cfg.Compression == wire.Zstd {
 		out.MinVersion = 7 // KIP-110
 	}
+	if c.cfg.TransactionalID != "" {
+		msg.TransactionID = &c.cfg.TransactionalID
+	}
+	if c.highest > 0 {
+		out.MinVersion, out.MaxVersion = max(out.MinVersion, c.lowest), min(out.MaxVersion, c.highest)
+	}
 	for _, b := range req.batches {
 		leader, _ := c.meta.Partition(b.part.TopicPartition)
 		b.begin(now, req.id, leader)
@@ -198,7 +215,7 @@ func (c *Core) request(now int64, node wire.NodeID, parts []*partition) Request 
 				req.names[topic.ID] = topic.Name
 			}
 			if wire.UUID(t.TopicID).IsZero() {
-				out.MaxVersion = 12
+				out.MaxVersion = min(out.MaxVersion, 12)
 			}
 			msg.Topics = append(msg.Topics, t)
 		}
@@ -209,6 +226,7 @@ func (c *Core) request(now int64, node wire.NodeID, parts []*partition) Request 
 		t.Partitions = append(t.Partitions, p)
 		out.Batches = append(out.Batches, BatchAttempt{
 			TopicPartition: b.part.TopicPartition, Tokens: b.tokens, Attempt: *b.last(), BaseOffset: wire.NoOffset,
+			Identity: b.identity,
 		})
 	}
 	return out

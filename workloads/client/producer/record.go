@@ -55,6 +55,11 @@ var (
 	ErrRecordTooLarge = errors.New("record too large")
 	// ErrNoSuchPartition: the topic has no partition of that number.
 	ErrNoSuchPartition = errors.New("no such partition")
+	// ErrSequenceGap: an idempotent producer's records before this one may be missing in
+	// the log, so that this one can neither be sent again nor be told to have failed.
+	ErrSequenceGap = errors.New("sequence gap before the record")
+	// ErrNoTransaction: a transactional producer sends within transactions only.
+	ErrNoTransaction = errors.New("no transaction is open")
 	// ErrClosed: the producer was closed.
 	ErrClosed = errors.New("producer closed")
 )
