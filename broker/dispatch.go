@@ -88,7 +88,7 @@ func (n *Node) refuse(r *request, err error) {
 		switch {
 		case fault.Header.Key == kmsg.ApiVersions.Int16():
 			r.conn.push(r)
-			resp := n.advertised().ApiVersionsResponse(fault.Header.Version, nil, -1)
+			resp := n.advertisedVersions().ApiVersionsResponse(fault.Header.Version, nil, -1)
 			r.send([]env.Segment{{Bytes: wire.AppendResponse(nil, r.header.CorrelationID, resp)}})
 			return
 		case r.msg != nil:

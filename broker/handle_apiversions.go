@@ -16,7 +16,7 @@ import (
 func handleApiVersions(n *Node, r *request) {
 	req := r.msg.(*kmsg.ApiVersionsRequest)
 	features, epoch := n.features()
-	resp := n.advertised().ApiVersionsResponse(r.header.Version, features, epoch)
+	resp := n.advertisedVersions().ApiVersionsResponse(r.header.Version, features, epoch)
 	if r.header.Version >= 3 {
 		if !softwareName(req.ClientSoftwareName) || !softwareName(req.ClientSoftwareVersion) {
 			resp.ErrorCode = kerr.InvalidRequest.Code
@@ -50,10 +50,10 @@ func (n *Node) features() ([]wire.Feature, int64) {
 	return fs, int64(n.applied) - 1
 }
 
-// advertised is the versions that clients are told of: of protocols that the cluster's
+// advertisedVersions is the versions that clients are told of: of protocols that the cluster's
 // feature levels turn off, none. What is served does not change with the levels, so
 // that a client which was told before goes on.
-func (n *Node) advertised() *wire.Versions {
+func (n *Node) advertisedVersions() *wire.Versions {
 	var caps []wire.VersionCap
 	upTo := func(key kmsg.Key, v int16) { caps = append(caps, wire.VersionCap{Key: key.Int16(), Max: v}) }
 	if n.image.FeatureLevel(metadata.TransactionVersion) < 2 {

@@ -106,6 +106,7 @@ func (n *Node) published(delta *metadata.Delta) {
 		n.control.committed(n.applied)
 	}
 	n.replicas.follow(delta)
+	n.coordinators.metadataChanged()
 }
 
 // forgetMovedPeers drops connections to brokers that restarted or moved, so that the

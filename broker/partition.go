@@ -42,6 +42,8 @@ type partition struct {
 	// Those that were given up meanwhile go when they are more than the others.
 	acks    []*produced
 	givenUp int
+	// coordination is the groups or transactions of a leader of an internal topic.
+	coordination *coordination
 	// fetches wait for this partition to have more to read.
 	fetches []*fetchOp
 
@@ -156,6 +158,7 @@ func (p *partition) lead() {
 	var change replica.LeaderChange
 	p.leader, change = replica.NewLeader(p.now(), c, p.log, start)
 	p.apply(change)
+	p.coordinate()
 }
 
 func (p *partition) follow() {
@@ -211,6 +214,7 @@ func (p *partition) resign(code int16) {
 	p.n.env.Trace.Event(env.Info, "resigned", env.S("partition", p.tp.String()), env.I("epoch", p.leader.LeaderEpoch()))
 	p.leader = nil
 	p.probe()
+	p.uncoordinate()
 	waiting := p.acks
 	p.acks, p.givenUp = nil, 0
 	for _, part := range waiting {
@@ -254,6 +258,9 @@ func (p *partition) apply(c replica.LeaderChange) {
 	if c.HighWatermark || c.ISR {
 		p.release()
 		p.wakeFetches(false)
+	}
+	if c.HighWatermark && p.coordination != nil {
+		p.coordination.committed()
 	}
 	if c.Propose != nil {
 		p.n.alterISR.propose(p, *c.Propose)
