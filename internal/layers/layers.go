@@ -30,7 +30,8 @@ var table = []layer{
 	{"broker/wire", nil},
 	{"broker/env", []string{"broker/failpoint"}},
 	{"broker/config", []string{"broker/wire"}},
-	{"broker/storage", []string{"broker/env", "broker/wire", "broker/failpoint"}},
+	{"broker/producers", []string{"broker/wire", "broker/failpoint"}},
+	{"broker/storage", []string{"broker/env", "broker/wire", "broker/failpoint", "broker/producers"}},
 	{"broker/metadata", []string{"broker/wire", "broker/failpoint"}},
 	{"broker/raft", decider},
 	{"broker/replica", decider},
@@ -39,7 +40,7 @@ var table = []layer{
 	{"broker/coordinator", decider},
 	{"broker", []string{
 		"broker/env", "broker/failpoint", "broker/wire", "broker/config", "broker/storage", "broker/metadata",
-		"broker/raft", "broker/replica", "broker/controller", "broker/fetchsession", "broker/coordinator/...",
+		"broker/raft", "broker/replica", "broker/controller", "broker/fetchsession", "broker/coordinator/...", "broker/producers",
 	}},
 	{"broker/realenv", []string{"broker/env", "broker/failpoint"}},
 
