@@ -1,6 +1,8 @@
 package client
 
 import (
+	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -23,6 +25,24 @@ type core interface {
 	deadline() int64
 }
 
+// lane names a link: there are at most two to a node.
+type lane struct {
+	node wire.NodeID
+	// group: for requests to a group coordinator.
+	group bool
+}
+
+func (a lane) compare(b lane) int {
+	return cmp.Or(cmp.Compare(a.node, b.node), cmp.Compare(order(a.group), order(b.group)))
+}
+
+func order(second bool) int {
+	if second {
+		return 1
+	}
+	return 0
+}
+
 // network is the links of one client, its view of the cluster and its timer.
 type network struct {
 	env   *env.Env
@@ -30,9 +50,9 @@ type network struct {
 	meta  *cluster.Metadata
 	rng   *rand.Rand
 	core  core
-	links map[wire.NodeID]*link
-	// nodes are the keys of links, sorted: every turn goes over them.
-	nodes []wire.NodeID
+	links map[lane]*link
+	// lanes are the keys of links, sorted: every turn goes over them.
+	lanes []lane
 	// serial numbers the calls.
 	serial uint64
 	timer  env.Timer
@@ -52,7 +72,7 @@ func newNetwork(e *env.Env, cfg Config, stream string) *network {
 			Backoff: cfg.Retry, MaxAge: cfg.MetadataMaxAge, Bootstrap: cfg.Bootstrap,
 		}, rng),
 		rng:     rng,
-		links:   make(map[wire.NodeID]*link),
+		links:   make(map[lane]*link),
 		timerAt: cluster.Never,
 	}
 }
@@ -63,16 +83,24 @@ func (n *network) now() int64 { return int64(n.env.Clock.Now()) }
 func (n *network) call(req attempt.Request, timeout time.Duration, done func(kmsg.Response, error)) {
 	n.serial++
 	now := n.env.Clock.Now()
+	if req.Node == wire.NoNode {
+		req.Node, _ = n.anyNode(int64(now))
+	}
 	c := &call{req: req, serial: n.serial, made: now, deadline: int64(now.Add(timeout)), done: done}
 	if n.cfg.Observer != nil {
 		n.cfg.Observer.Request(n.requestInfo(c))
 	}
-	l := n.links[req.Node]
+	if req.Node == wire.NoNode {
+		n.end(c, nil, fmt.Errorf("%w: no broker to ask", attempt.ErrNotSent))
+		return
+	}
+	key := lane{node: req.Node, group: req.Group}
+	l := n.links[key]
 	if l == nil {
 		l = &link{net: n, node: req.Node}
-		n.links[req.Node] = l
-		at, _ := slices.BinarySearch(n.nodes, req.Node)
-		n.nodes = slices.Insert(slices.Clone(n.nodes), at, req.Node) // a turn may be going over it
+		n.links[key] = l
+		at, _ := slices.BinarySearchFunc(n.lanes, key, lane.compare)
+		n.lanes = slices.Insert(slices.Clone(n.lanes), at, key) // a turn may be going over it
 	}
 	l.submit(c)
 }
@@ -131,8 +159,8 @@ func (n *network) turn() {
 	for n.again = true; n.again && !n.closed; {
 		n.again = false
 		now := n.now()
-		for _, node := range n.nodes {
-			n.links[node].tick(now)
+		for _, key := range n.lanes {
+			n.links[key].tick(now)
 		}
 		n.core.poll(now)
 		// After the core: it may have asked for newer metadata.
@@ -145,15 +173,13 @@ func (n *network) turn() {
 	}
 }
 
-// nodes lists the nodes with links, sorted.
-
 func (n *network) nextDeadline() int64 {
 	d := min(n.core.deadline(), n.meta.Deadline())
 	if n.meta.Deadline() <= n.now() {
 		// A refresh is due but every node is backing off: the links know until when.
 		d = n.core.deadline()
 		for _, b := range slices.Concat(n.meta.Brokers(), n.meta.Bootstrap()) {
-			if l := n.links[b.Node]; l != nil {
+			if l := n.links[lane{node: b.Node}]; l != nil {
 				d = min(d, l.notBefore)
 			}
 		}
@@ -198,7 +224,7 @@ func (n *network) anyNode(now int64) (wire.NodeID, bool) {
 		for i := range candidates {
 			node := candidates[(start+i)%len(candidates)].Node
 			load := 1 << 20 // a new connection costs more than any queue
-			if l := n.links[node]; l != nil {
+			if l := n.links[lane{node: node}]; l != nil {
 				if l.backingOff(now) {
 					continue
 				}
@@ -222,10 +248,10 @@ func (n *network) anyNode(now int64) (wire.NodeID, bool) {
 // known by their ids now.
 func (n *network) dropBootstrap() {
 	for _, b := range n.meta.Bootstrap() {
-		if l := n.links[b.Node]; l != nil && l.pending() == 0 {
+		if l := n.links[lane{node: b.Node}]; l != nil && l.pending() == 0 {
 			l.close()
-			delete(n.links, b.Node)
-			n.nodes = slices.DeleteFunc(slices.Clone(n.nodes), func(id wire.NodeID) bool { return id == b.Node })
+			delete(n.links, lane{node: b.Node})
+			n.lanes = slices.DeleteFunc(slices.Clone(n.lanes), func(key lane) bool { return key.node == b.Node })
 		}
 	}
 }
@@ -239,7 +265,7 @@ func (n *network) close() {
 	if n.timer != nil {
 		n.timer.Stop()
 	}
-	for _, node := range n.nodes {
-		n.links[node].close()
+	for _, key := range n.lanes {
+		n.links[key].close()
 	}
 }

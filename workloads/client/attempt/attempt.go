@@ -14,8 +14,13 @@ type ID uint64
 
 // Request is a request that a core wants sent.
 type Request struct {
-	ID   ID
+	ID ID
+	// Node to ask; NoNode for any broker.
 	Node wire.NodeID
+	// Group: the request goes over the connection that is kept for group coordinators,
+	// apart from the one for data. A join may wait for minutes and a fetch for half a
+	// second, and answers come in order.
+	Group bool
 	// Msg is the body without its version, which the shell picks.
 	Msg kmsg.Request
 	// MinVersion and MaxVersion bound the versions in which Msg says all it has to
