@@ -26,6 +26,8 @@ type Observer interface {
 	AttemptDone(AttemptInfo)
 	// Transaction is called for each event of a transactional producer.
 	Transaction(TransactionInfo)
+	// Group is called for each event of a member of a group.
+	Group(GroupInfo)
 }
 
 // RequestInfo describes a request of a client.
@@ -74,3 +76,4 @@ func (NopObserver) Response(ResponseInfo)       {}
 func (NopObserver) Attempt(AttemptInfo)         {}
 func (NopObserver) AttemptDone(AttemptInfo)     {}
 func (NopObserver) Transaction(TransactionInfo) {}
+func (NopObserver) Group(GroupInfo)             {}

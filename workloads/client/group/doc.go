@@ -1,0 +1,2 @@
+// Package group is the pure core of a consumer group's member.
+package group
