@@ -464,7 +464,7 @@ func TestMalformedHistoriesAreRefused(t *testing.T) {
 }
 
 func TestDoubtfulErrorCodesAreUnknown(t *testing.T) {
-	for _, code := range []int16{-1, 6, 7, 20, 56, 46, 12345} {
+	for _, code := range []int16{-1, 3, 6, 7, 20, 56, 46, 12345} {
 		if got := OutcomeOf(code); got != Unknown {
 			t.Errorf("code %d is %s", code, got)
 		}

@@ -9,21 +9,75 @@
 // operations at the same virtual instant must not look concurrent. [Event] is one
 // flat structure, which fields matter depends on the [Func]:
 //
+// Logs:
+//
 //	append         one record sent by one producer. Invoke: Process, Topic,
-//	               Partition, Value (unique), Acks, Idempotent, InFlight.
+//	               Partition, Value (unique), Acks, Idempotent, InFlight; Key and
+//	               Tombstone of a keyed record; Txn of a transactional one; Input.
 //	               Return: Outcome, Code, Offset (-1 if not told).
 //	request        one Produce request, of which an append may need several.
 //	               Invoke: Of, the appends it carries. Return: Outcome, Code.
-//	poll           Return: Records, what a consumer got of one partition.
+//	poll           Return: Records, what a consumer got of one partition. Invoke:
+//	               Isolation; Member, if it is a group's; Txn, if the process was
+//	               in a transaction.
 //	seek           the consumer's position was set: assignment, seek, rebalance, a
 //	               truncation it was told of. Invoke only; Offset, Detail.
-//	list-offsets   Return: Offset. Invoke: Which, Exact.
+//	list-offsets   Return: Offset. Invoke: Which, Exact, Isolation.
 //	final          Return: Start, End, Records: a piece of the log after
-//	               everything healed. Read every partition whole, in order.
+//	               everything healed. Read every partition whole, in order. A topic
+//	               with transactions is read a second time, by another process,
+//	               with Isolation read_committed: End is its last stable offset.
 //	admin          Detail; not judged.
 //
-// A poll or final read that returns several partitions is recorded as one operation
-// for each, when it returns. A process is one session: a producer that restarts is another process. A log
+// Groups; all have a Member:
+//
+//	assigned         a member may read Partitions from now on, in this generation,
+//	                 besides those that it has already. Invoke only. Record it
+//	                 whenever a member learns of a new generation or epoch, also
+//	                 with nothing new, and before it reads anything.
+//	revoked          it gives Partitions up, by its own will or asked to. Invoke
+//	                 only. Record it before the coordinator is told (no Partitions:
+//	                 all that it has).
+//	lost             the same, because the member learned that it is none any more,
+//	                 left, or crashed.
+//	heartbeat        Return: Outcome, ok if the coordinator knew the member.
+//	                 Optional: it sharpens double-ownership.
+//	commit           one partition's offset. Invoke: Topic, Partition, Offset.
+//	                 Return: Outcome, Code. With a Member without ID it is an
+//	                 administrator's, who may set any offset.
+//	fetch-committed  Return: Outcome, Offset (-1: none). Invoke: Topic, Partition,
+//	                 Stable.
+//	final-committed  the committed offset after everything healed. Invoke: Topic,
+//	                 Partition. Return: Outcome, Offset; Start, from which on the
+//	                 group had to read (0 with a reset to earliest); Which, Live if
+//	                 its members had the chance to read everything; Isolation with
+//	                 which they read.
+//
+// Transactions. A transaction is named by the operation of its begin:
+//
+//	init-producer  a producer asks for its producer id and epoch. Invoke: Producer
+//	               with the TransactionalID (empty: idempotent only). Return:
+//	               Outcome, Producer with what it got. A bump of the epoch that
+//	               happens by itself is one too.
+//	begin          Invoke only. Producer.
+//	send-offsets   one partition's offset becomes part of the transaction. Invoke:
+//	               Txn, Member, Topic, Partition, Offset. Return: Outcome: ok is
+//	               that it is part of it, failed that it certainly is not.
+//	end            Invoke: Txn, Commit. Return: Outcome. Of a commit: ok is that it
+//	               is committed, failed that it never will be. Of an abort: ok is
+//	               that it is aborted. An end that timed out may be tried again, as
+//	               an operation of its own.
+//	fenced         the process learned that another took its place. Invoke only.
+//	               Producer, Txn if it was in one.
+//
+// Registers, which package checker/register judges:
+//
+//	alter-config     Invoke: Key, Text. Return: Outcome.
+//	describe-config  Invoke: Key; Exact if the answer has to reflect everything
+//	                 acknowledged before. Return: Outcome, Text.
+//
+// A poll, final read, commit or fetch of several partitions is recorded as one operation
+// for each; polls when they return. A process is one session: a producer that restarts is another process. A log
 // record that no client wrote (a control record) is a Record with Value 0.
 //
 // # Judging

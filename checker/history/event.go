@@ -10,9 +10,11 @@ const (
 	Return Phase = "return"
 )
 
-// Func is what an operation does.
+// Func is what an operation does; the package's documentation says which fields of an
+// event it uses.
 type Func string
 
+// Logs.
 const (
 	Append      Func = "append"
 	Request     Func = "request"
@@ -21,6 +23,40 @@ const (
 	ListOffsets Func = "list-offsets"
 	Final       Func = "final"
 	Admin       Func = "admin"
+)
+
+// Groups.
+const (
+	Assigned       Func = "assigned"
+	Revoked        Func = "revoked"
+	Lost           Func = "lost"
+	Heartbeat      Func = "heartbeat"
+	Commit         Func = "commit"
+	FetchCommitted Func = "fetch-committed"
+	FinalCommitted Func = "final-committed"
+)
+
+// Transactions and producer ids.
+const (
+	InitProducer Func = "init-producer"
+	Begin        Func = "begin"
+	SendOffsets  Func = "send-offsets"
+	End          Func = "end"
+	Fenced       Func = "fenced"
+)
+
+// Registers.
+const (
+	AlterConfig    Func = "alter-config"
+	DescribeConfig Func = "describe-config"
+)
+
+// Isolation is what a reader wants to see; the zero value is read_uncommitted.
+type Isolation string
+
+const (
+	ReadUncommitted Isolation = ""
+	ReadCommitted   Isolation = "read_committed"
 )
 
 // Outcome is what the client knows about an operation.
@@ -36,15 +72,15 @@ const (
 
 // OutcomeOf classifies the Kafka error code of a Produce response. Only codes
 // that a broker sends before it appends mean failure; everything else (time-outs,
-// NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS_AFTER_APPEND, unknown errors, and
-// DUPLICATE_SEQUENCE_NUMBER, which hides where the first copy is) is unknown, as
-// is a lost connection.
+// NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS_AFTER_APPEND, unknown errors,
+// UNKNOWN_TOPIC_OR_PARTITION, which a leader that stops to be one may give after its
+// append, and DUPLICATE_SEQUENCE_NUMBER, which hides where the first copy is) is
+// unknown, as is a lost connection.
 func OutcomeOf(code int16) Outcome {
 	switch code {
 	case 0:
 		return OK
-	case 3, // UNKNOWN_TOPIC_OR_PARTITION
-		2,  // CORRUPT_MESSAGE
+	case 2, // CORRUPT_MESSAGE
 		10, // MESSAGE_TOO_LARGE
 		17, // INVALID_TOPIC_EXCEPTION
 		19, // NOT_ENOUGH_REPLICAS
@@ -70,6 +106,31 @@ const (
 	AcksAll    int8 = -1
 )
 
+// Live marks the final committed offset of a group that had members which were able to
+// work until the end: nothing may be left for it to read.
+const Live = "live"
+
+// Member says who acts in a group. Events share it: it must not be modified.
+type Member struct {
+	Group string `json:"group"`
+	// ID of the member; empty for an administrator, who is none.
+	ID string `json:"id,omitempty"`
+	// Instance is the id of a static member (KIP-345).
+	Instance string `json:"instance,omitempty"`
+	// Generation of a classic group, or the member's epoch (KIP-848); -1 without an ID.
+	Generation int32 `json:"gen"`
+	// Consumer is the protocol of KIP-848, else the classic one.
+	Consumer bool `json:"consumer,omitempty"`
+}
+
+// Producer is the identity of an idempotent or transactional producer. Events share
+// it: it must not be modified.
+type Producer struct {
+	TransactionalID string `json:"txnid,omitempty"`
+	ID              int64  `json:"id"` // -1 is not known
+	Epoch           int16  `json:"epoch"`
+}
+
 // Record is one record that was read.
 type Record struct {
 	Offset wire.Offset `json:"o"`
@@ -92,8 +153,27 @@ type Event struct {
 	Acks       int8   `json:"acks,omitempty"`
 	Idempotent bool   `json:"idempotent,omitempty"`
 	InFlight   int    `json:"in_flight,omitempty"` // requests the producer may have in flight
+	// Key of the record, or the name of a config ("topic/orders/retention.ms").
+	Key string `json:"key,omitempty"`
+	// Tombstone: the record's value is null, so that Value travels in a header.
+	Tombstone bool `json:"tombstone,omitempty"`
+	// Input is the value of the record of which this one is the transformed copy.
+	Input uint64 `json:"input,omitempty"`
+	// Text is the value of a config.
+	Text string `json:"text,omitempty"`
 
-	Which string `json:"which,omitempty"` // latest or earliest
+	// Txn is the transaction that the operation belongs to: the operation of its Begin.
+	Txn int64 `json:"txn,omitempty"`
+	// Commit, or else abort, of an End.
+	Commit    bool      `json:"commit,omitempty"`
+	Isolation Isolation `json:"isolation,omitempty"`
+	// Stable: a fetch of committed offsets waits for open transactions (KIP-447).
+	Stable     bool                  `json:"stable,omitempty"`
+	Member     *Member               `json:"member,omitempty"`
+	Producer   *Producer             `json:"producer,omitempty"`
+	Partitions []wire.TopicPartition `json:"parts,omitempty"`
+
+	Which string `json:"which,omitempty"` // latest or earliest; Live of a final committed offset
 	// Exact claims that the answer is the true high watermark, not a stale one
 	// (a deposed leader that does not know it yet may give that, legally).
 	Exact bool `json:"exact,omitempty"`

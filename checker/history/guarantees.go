@@ -14,10 +14,31 @@ type Guarantees struct {
 	Unclean bool
 	// Retention: records may be deleted from the front of a log.
 	Retention bool
-	// Compaction: records may be removed anywhere (rule 19).
+	// Compaction: records may be removed anywhere (rule 19): of keyed ones those that a
+	// later record of their key replaces.
 	Compaction bool
+	// DeleteRetention is how long a compacted log keeps a tombstone at least
+	// (delete.retention.ms), in nanoseconds; 0 promises nothing.
+	DeleteRetention int64
+	// Forgetful: committed offsets may expire, and groups and their offsets may be
+	// deleted and begin anew.
+	Forgetful bool
+	// Pipelines are the jobs that consume, transform and produce.
+	Pipelines []Pipeline
 	// Excuses are the losses that the fault plan explains.
 	Excuses []Excuse
+}
+
+// Pipeline is a job whose members read the Inputs as a group, and for each record write
+// one to Output, with Event.Input set. The inputs hold no transactions but those of other
+// pipelines and producers that end.
+type Pipeline struct {
+	Group  string
+	Inputs []string // topics
+	Output string   // topic
+	// AtLeastOnce: offsets are not committed in the transaction that writes the output,
+	// so that there may be several copies (rule 17).
+	AtLeastOnce bool
 }
 
 // Rules by which a fault excuses a loss; the numbers are those in package checker.

@@ -38,8 +38,9 @@ func (r *Recorder) Invoke(e Event) int64 {
 	return e.Op
 }
 
-// Return records how operation op ended. Function, process and partition are
-// those of the invocation. An operation returns at most once.
+// Return records how operation op ended. Function, process, partition and transaction
+// are those of the invocation, and so are member, producer and isolation if e has none.
+// An operation returns at most once.
 func (r *Recorder) Return(op int64, e Event) {
 	i, ok := r.open[op]
 	if !ok {
@@ -51,6 +52,16 @@ func (r *Recorder) Return(op int64, e Event) {
 	e.Op = op
 	e.Phase = Return
 	e.Func, e.Process, e.Topic, e.Partition = begin.Func, begin.Process, begin.Topic, begin.Partition
+	e.Txn = begin.Txn
+	if e.Member == nil {
+		e.Member = begin.Member
+	}
+	if e.Producer == nil {
+		e.Producer = begin.Producer
+	}
+	if e.Isolation == ReadUncommitted {
+		e.Isolation = begin.Isolation
+	}
 	r.add(e)
 }
 
