@@ -190,16 +190,11 @@ func (n *Node) forward(r *request, to wire.NodeID, failed func()) {
 	req.RequestData = wire.AppendRequest(nil, r.header.CorrelationID, n.clientID, r.msg)[wire.FramePrefix:]
 	req.ClientHostAddress = []byte{0, 0, 0, 0}
 	n.send(to, laneControl, req, n.requestTimeout(), func(resp kmsg.Response, err error) {
-		if err == nil {
-			e := resp.(*kmsg.EnvelopeResponse)
-			if err = kerr.ErrorForCode(e.ErrorCode); err == nil {
-				answer := r.msg.ResponseKind()
-				answer.SetVersion(r.header.Version)
-				if err = wire.DecodeResponse(e.ResponseData, r.header.CorrelationID, answer); err == nil {
-					r.reply(answer)
-					return
-				}
-			}
+		answer := r.msg.ResponseKind()
+		answer.SetVersion(r.header.Version)
+		if err = unwrap(resp, err, r.header.CorrelationID, answer); err == nil {
+			r.reply(answer)
+			return
 		}
 		n.env.Trace.Event(env.Debug, "forwarding-failed", env.I("controller", to), env.Err(err))
 		failed()
@@ -241,35 +236,65 @@ func handleEnvelope(n *Node, r *request) {
 	n.handlers[header.Key](n, inner)
 }
 
-// autoCreate creates topics that a client asked about, with the defaults.
+// autoCreate creates topics that a client asked about: with the defaults, and the internal
+// ones as they have to be.
 func (n *Node) autoCreate(names []string) {
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.TimeoutMillis = int32(n.cfg.RequestTimeoutMs)
 	for _, name := range names {
-		if n.creating[name] {
-			continue
+		if !n.creating[name] {
+			n.creating[name] = true
+			req.Topics = append(req.Topics, n.newTopic(name))
 		}
-		n.creating[name] = true
-		t := kmsg.NewCreateTopicsRequestTopic()
-		t.Topic, t.NumPartitions, t.ReplicationFactor = name, -1, -1
-		req.Topics = append(req.Topics, t)
 	}
 	if len(req.Topics) == 0 {
 		return
 	}
-	finished := func() {
+	finished := func(resp kmsg.Response, err error) {
 		for _, t := range req.Topics {
 			delete(n.creating, t.Topic)
+		}
+		if err != nil {
+			n.env.Trace.Event(env.Debug, "topics-not-created", env.Err(err))
+			return // clients ask again
+		}
+		for _, t := range resp.(*kmsg.CreateTopicsResponse).Topics {
+			if err := kerr.ErrorForCode(t.ErrorCode); err != nil && err != kerr.TopicAlreadyExists {
+				n.env.Trace.Event(env.Warn, "topic-not-created", env.S("topic", t.Topic), env.Err(err), env.S("why", stringOf(t.ErrorMessage)))
+			}
 		}
 	}
 	req.Version = 7
 	to := n.activeController()
 	if to == n.cfg.NodeID || to == wire.NoNode {
-		n.toController(req, n.requestTimeout(), func(kmsg.Response, error) { finished() })
+		n.toController(req, n.requestTimeout(), finished)
 		return
 	}
 	wrapped := kmsg.NewPtrEnvelopeRequest()
 	wrapped.RequestData = wire.AppendRequest(nil, 0, n.clientID, req)[wire.FramePrefix:]
 	wrapped.ClientHostAddress = []byte{0, 0, 0, 0}
-	n.send(to, laneControl, wrapped, n.requestTimeout(), func(kmsg.Response, error) { finished() })
+	n.send(to, laneControl, wrapped, n.requestTimeout(), func(resp kmsg.Response, err error) {
+		answer := kmsg.Response(kmsg.NewPtrCreateTopicsResponse())
+		answer.SetVersion(req.Version)
+		finished(answer, unwrap(resp, err, 0, answer))
+	})
+}
+
+// unwrap takes the answer out of an Envelope's, or tells why there is none.
+func unwrap(resp kmsg.Response, err error, correlationID int32, answer kmsg.Response) error {
+	if err != nil {
+		return err
+	}
+	e := resp.(*kmsg.EnvelopeResponse)
+	if err := kerr.ErrorForCode(e.ErrorCode); err != nil {
+		return err
+	}
+	return wire.DecodeResponse(e.ResponseData, correlationID, answer)
+}
+
+func stringOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -1,0 +1,60 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/coordinator"
+)
+
+// spread asks the shard of every key for its part of a request, and calls done when all
+// have answered. one is the request for keys[i]; its answer, in the version of r, goes to
+// take. A key that belongs to another broker is NOT_COORDINATOR in its own part only.
+//
+// Kafka asks once for each shard instead. Clients send these requests to one shard at a
+// time already, or are administrators in no hurry.
+func (n *Node) spread(r *request, keys []string, one func(i int) kmsg.Request, take func(i int, resp kmsg.Response), done func()) {
+	from, version := r.sender(), r.header.Version
+	open := len(keys) + 1
+	finished := func() {
+		if open--; open == 0 {
+			done()
+		}
+	}
+	for i, key := range keys {
+		req := one(i)
+		req.SetVersion(version)
+		n.ask(groupCoordinator, key, from, req, func(resp kmsg.Response) {
+			take(i, resp)
+			finished()
+		})
+	}
+	finished()
+}
+
+// askAll asks every shard of a kind that is led here, in the order of their partitions.
+func (n *Node) askAll(kind coordinatorType, from sender, req kmsg.Request, take func(resp kmsg.Response), done func()) {
+	open := 1
+	finished := func() {
+		if open--; open == 0 {
+			done()
+		}
+	}
+	if t := n.image.Topic(n.coordinators.kinds[kind].topic); t != nil {
+		for _, p := range t.Partitions {
+			c, why := n.coordinators.led(p.TopicPartition())
+			switch {
+			case why == kerr.NotCoordinator: // somebody else's
+			case why != nil:
+				take(coordinator.Refuse(req, why))
+			default:
+				open++
+				c.ask(from, req, func(resp kmsg.Response) {
+					take(resp)
+					finished()
+				})
+			}
+		}
+	}
+	finished()
+}

@@ -1,0 +1,24 @@
+package broker
+
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// DescribeGroups (key 15, versions 0-6; KIP-430, KIP-345, KIP-1043) shows classic groups
+// with their members and assignments. A group that does not exist is Dead, and from
+// version 6 on GROUP_ID_NOT_FOUND. There are no ACLs: authorized operations are reported as
+// unknown.
+//
+// It is decided in package coordinator/group, for each group by the shard that its id
+// hashes to; one that another broker coordinates is NOT_COORDINATOR.
+func handleDescribeGroups(n *Node, r *request) {
+	req := r.msg.(*kmsg.DescribeGroupsRequest)
+	keys := req.Groups
+	resp := kmsg.NewPtrDescribeGroupsResponse()
+	resp.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(keys))
+	n.spread(r, keys, func(i int) kmsg.Request {
+		part := kmsg.NewPtrDescribeGroupsRequest()
+		part.Groups, part.IncludeAuthorizedOperations = keys[i:i+1:i+1], req.IncludeAuthorizedOperations
+		return part
+	}, func(i int, part kmsg.Response) {
+		resp.Groups[i] = part.(*kmsg.DescribeGroupsResponse).Groups[0]
+	}, func() { r.reply(resp) })
+}
