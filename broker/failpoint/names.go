@@ -58,6 +58,15 @@ const (
 	// ZooVerificationRacesAppend: a verified batch is appended even if its transaction
 	// ended in the meantime (KAFKA-14884).
 	ZooVerificationRacesAppend Name = "zoo/39-verification-races-append"
+	// ZooTransactionDoneEarly: a transaction is answered as done while its offsets are
+	// not yet what OffsetFetch answers (KAFKA-17507).
+	ZooTransactionDoneEarly Name = "zoo/46-transaction-done-before-offsets-visible"
+	// ZooStaticMemberNotFenced: requests of a static member's earlier process are taken
+	// for those of the one that replaced it (KIP-345).
+	ZooStaticMemberNotFenced Name = "zoo/58-static-member-not-fenced"
+	// ZooOffsetsExpireInRebalance: offsets expire while their group rebalances, by what its
+	// members subscribed to before (KAFKA-13636).
+	ZooOffsetsExpireInRebalance Name = "zoo/60-offsets-expire-in-rebalance"
 )
 
 var all = []Name{
@@ -67,6 +76,7 @@ var all = []Name{
 	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooZombieController, ZooFencedReplicaJoins,
 	ZooLastReplicaStanding, ZooLatestBeforeEpochStart, ZooVoteBeforeDurable,
 	ZooDuplicateOutOfOrder, ZooProducerStateBeforeAppend, ZooVerificationRacesAppend,
+	ZooTransactionDoneEarly, ZooStaticMemberNotFenced, ZooOffsetsExpireInRebalance,
 }
 
 // All lists the names of all points, sorted.
