@@ -1,0 +1,151 @@
+package group
+
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/coordinator"
+	"odradek/broker/wire"
+)
+
+// OffsetFetch (key 9, versions 1-9). A partition without a committed offset, or of a group
+// that does not exist, is offset -1 without an error. No list of topics is all of them
+// (version 2); several groups at once from version 8 on; from version 9 on a member of a
+// consumer group says who it is and is fenced.
+//
+// With require_stable (version 7, KIP-447) a partition that an open transaction has an
+// offset of is UNSTABLE_OFFSET_COMMIT. Unlike Kafka that also goes, when all topics are
+// asked for, for partitions that have nothing but the pending offset: a client that does
+// not hear of them would start where its policy says.
+func (t *turn) offsetFetch(r coordinator.Request, req *kmsg.OffsetFetchRequest) {
+	resp := kmsg.NewPtrOffsetFetchResponse()
+	if req.Version >= 8 {
+		for _, group := range req.Groups {
+			resp.Groups = append(resp.Groups, t.fetchGroup(group, req.RequireStable))
+		}
+		t.reply(waiting{r.Token, req.Version}, resp)
+		return
+	}
+	// The older form is that of one group.
+	one := kmsg.NewOffsetFetchRequestGroup()
+	one.Group = req.Group
+	if req.Topics != nil {
+		one.Topics = []kmsg.OffsetFetchRequestGroupTopic{}
+	}
+	for _, topic := range req.Topics {
+		one.Topics = append(one.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: topic.Topic, Partitions: topic.Partitions})
+	}
+	got := t.fetchGroup(one, req.RequireStable)
+	if got.ErrorCode != 0 {
+		t.refuse(r, kerr.TypedErrorForCode(got.ErrorCode))
+		return
+	}
+	for _, topic := range got.Topics {
+		rt := kmsg.NewOffsetFetchResponseTopic()
+		rt.Topic = topic.Topic
+		for _, p := range topic.Partitions {
+			rt.Partitions = append(rt.Partitions, kmsg.OffsetFetchResponseTopicPartition{
+				Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: p.Metadata, ErrorCode: p.ErrorCode,
+			})
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	t.reply(waiting{r.Token, req.Version}, resp)
+}
+
+func (t *turn) fetchGroup(req kmsg.OffsetFetchRequestGroup, stable bool) kmsg.OffsetFetchResponseGroup {
+	resp := kmsg.NewOffsetFetchResponseGroup()
+	resp.Group = req.Group
+	if g := t.m.groups[req.Group]; g != nil {
+		if err := g.checkFetch(req.MemberID, req.MemberEpoch); err != nil {
+			resp.ErrorCode = err.Code
+			return resp
+		}
+	}
+	topics := req.Topics
+	if topics == nil {
+		topics = t.topicsOf(req.Group, stable)
+	}
+	for _, topic := range topics {
+		rt := kmsg.NewOffsetFetchResponseGroupTopic()
+		rt.Topic = topic.Topic
+		for _, partition := range topic.Partitions {
+			rt.Partitions = append(rt.Partitions, t.fetchOffset(req.Group, wire.TopicPartition{Topic: topic.Topic, Partition: partition}, stable))
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp
+}
+
+func (t *turn) fetchOffset(group string, tp wire.TopicPartition, stable bool) kmsg.OffsetFetchResponseGroupTopicPartition {
+	p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+	p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = tp.Partition, -1, -1, kmsg.StringPtr("")
+	if stable && t.m.offsets.unstable(group, tp) {
+		p.ErrorCode = kerr.UnstableOffsetCommit.Code
+	} else if o, ok := t.m.offsets.get(group, tp); ok {
+		p.Offset, p.LeaderEpoch, p.Metadata = o.at, o.leaderEpoch, kmsg.StringPtr(o.metadata)
+	}
+	return p
+}
+
+// topicsOf asks for all partitions of a group, sorted; for those that have nothing but a
+// pending offset only if that matters.
+func (t *turn) topicsOf(group string, stable bool) []kmsg.OffsetFetchRequestGroupTopic {
+	var topics []kmsg.OffsetFetchRequestGroupTopic
+	for _, tp := range t.m.offsets.partitions(group) {
+		if _, ok := t.m.offsets.get(group, tp); !ok && !stable {
+			continue
+		}
+		if n := len(topics); n == 0 || topics[n-1].Topic != tp.Topic {
+			topics = append(topics, kmsg.OffsetFetchRequestGroupTopic{Topic: tp.Topic})
+		}
+		last := &topics[len(topics)-1]
+		last.Partitions = append(last.Partitions, tp.Partition)
+	}
+	return topics
+}
+
+// OffsetDelete (key 47, version 0; KIP-496). GROUP_ID_NOT_FOUND and NON_EMPTY_GROUP are of
+// the whole request, the second only for groups whose subscriptions nobody here can read;
+// otherwise a topic that members subscribe to is GROUP_SUBSCRIBED_TO_TOPIC. To
+// delete what is not there is no error.
+func (t *turn) offsetDelete(r coordinator.Request, req *kmsg.OffsetDeleteRequest) {
+	g := t.m.groups[req.Group]
+	if g == nil {
+		t.refuse(r, kerr.GroupIDNotFound)
+		return
+	}
+	if err := g.checkOffsetDelete(); err != nil {
+		t.refuse(r, err)
+		return
+	}
+	resp := kmsg.NewPtrOffsetDeleteResponse()
+	have := t.m.offsets.partitions(req.Group)
+	var records []coordinator.Record
+	for _, topic := range req.Topics {
+		rt := kmsg.NewOffsetDeleteResponseTopic()
+		rt.Topic = topic.Topic
+		subscribed := g.subscribes(topic.Topic)
+		for _, p := range topic.Partitions {
+			rp := kmsg.NewOffsetDeleteResponseTopicPartition()
+			rp.Partition = p.Partition
+			tp := wire.TopicPartition{Topic: topic.Topic, Partition: p.Partition}
+			at, found := slices.BinarySearchFunc(have, tp, wire.TopicPartition.Compare)
+			switch {
+			case subscribed:
+				rp.ErrorCode = kerr.GroupSubscribedToTopic.Code
+			case !hasPartition(t.at.Image, tp.Topic, tp.Partition):
+				rp.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			case found:
+				records = append(records, offsetTombstone(req.Group, tp))
+				have = slices.Delete(have, at, at+1) // once is enough
+			}
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	t.appendSplit(records)
+	t.reply(waiting{r.Token, req.Version}, resp)
+}
