@@ -111,7 +111,7 @@ func (c *Core) Send(now, wallMs int64, r Record) Token {
 		return token
 	}
 	if n := c.recordSize(&r); n > c.cfg.MaxRequestSize || n > c.cfg.BufferMemory {
-		c.refuse(token, &r, fmt.Errorf("%w: %d bytes", ErrRecordTooLarge, n))
+		c.reject(token, &r, fmt.Errorf("%w: %d bytes", ErrRecordTooLarge, n))
 		return token
 	}
 	if len(c.waiting) > 0 || !c.admit(now, &r, token) {
@@ -135,11 +135,18 @@ func (c *Core) refuse(token Token, r *Record, err error) {
 	})
 }
 
+// reject refuses a record that the user meant to be sent: a transaction must not commit
+// without it.
+func (c *Core) reject(token Token, r *Record, err error) {
+	c.refuse(token, r, err)
+	c.fault(wire.TopicPartition{Topic: r.Topic, Partition: r.Partition}, 0, err)
+}
+
 // admit moves a record into the accumulator, or refuses it for good. It is false if
 // the record has to wait.
 func (c *Core) admit(now int64, r *Record, token Token) bool {
 	if r.Partition < AnyPartition {
-		c.refuse(token, r, ErrNoSuchPartition)
+		c.reject(token, r, ErrNoSuchPartition)
 		return true
 	}
 	c.meta.Want(r.Topic)
@@ -148,7 +155,7 @@ func (c *Core) admit(now int64, r *Record, token Token) bool {
 		return false
 	}
 	if t.Code != 0 && !attempt.Classify(t.Code).Retriable {
-		c.refuse(token, r, attempt.NewCodeError(t.Code, nil))
+		c.reject(token, r, attempt.NewCodeError(t.Code, nil))
 		return true
 	}
 	n := len(t.Partitions)
@@ -209,17 +216,8 @@ func (c *Core) Deadline() int64 { return c.deadline }
 // are forgotten.
 func (c *Core) Close() {
 	c.closed = true
-	for _, w := range c.waiting {
-		c.refuse(w.token, &w.record, ErrClosed)
-	}
-	c.waiting = nil
-	for _, b := range c.unanswered() {
-		c.answer(b, ErrClosed)
-	}
+	c.Fail(ErrClosed)
 	clear(c.requests)
-	for _, p := range c.acc.parts {
-		p.queue = nil
-	}
 	c.deadline = cluster.Never
 }
 

@@ -59,8 +59,7 @@ func (c *Core) expire(now int64) {
 		if t, ok := c.meta.Topic(w.record.Topic); ok && t.Code == 0 && int(w.record.Partition) >= len(t.Partitions) {
 			err = ErrNoSuchPartition
 		}
-		c.refuse(w.token, &w.record, err)
-		c.fault(wire.TopicPartition{Topic: w.record.Topic, Partition: w.record.Partition}, 0, err)
+		c.reject(w.token, &w.record, err)
 		expired++
 	}
 	c.waiting = slices.Delete(c.waiting, 0, expired)

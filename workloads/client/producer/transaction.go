@@ -59,6 +59,20 @@ func (c *Core) fault(tp wire.TopicPartition, code int16, err error) {
 	}
 }
 
+// Fail ends all records. Answers to what is on the wire will find nobody.
+func (c *Core) Fail(err error) {
+	for _, w := range c.waiting {
+		c.refuse(w.token, &w.record, err)
+	}
+	c.waiting = nil
+	for _, b := range c.unanswered() {
+		c.answer(b, err)
+	}
+	for _, p := range c.acc.parts {
+		p.queue = nil
+	}
+}
+
 // Drop ends the records that were never sent.
 func (c *Core) Drop(err error) {
 	for _, w := range c.waiting {

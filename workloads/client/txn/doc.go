@@ -25,6 +25,7 @@
 //	in transaction -> abortable       a record, a partition or an offset could not be added
 //	committing     -> abortable       the same, before EndTxn was sent; or EndTxn says so
 //	committing     -> ready           EndTxn done, or there was nothing to end
+//	committing     -> initialising    the same, and the cluster has finalised the second protocol
 //	abortable      -> aborting        Abort
 //	aborting       -> ready           EndTxn done, or there was nothing to end
 //	aborting       -> initialising    EndTxn done, and the epoch must be bumped (KIP-360)
