@@ -27,6 +27,8 @@ type Rules struct {
 	// with Guard (transaction.partition.verification.enable).
 	Verify bool
 	Guard  Guard
+	// TransactionVersion is that of a marker's coordinator.
+	TransactionVersion int8
 }
 
 // Refusal is why a batch must not be appended.

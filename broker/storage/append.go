@@ -6,6 +6,7 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/failpoint"
+	"odradek/broker/producers"
 	"odradek/broker/wire"
 )
 
@@ -15,6 +16,9 @@ type AppendOptions struct {
 	Epoch wire.LeaderEpoch
 	// Sync has the append acknowledged only once it is durable.
 	Sync bool
+	// Producer has a batch with a producer id judged by package producers, as a client's
+	// must be. There may be only one batch then.
+	Producer *producers.Rules
 }
 
 // AppendResult says what became of an append.
@@ -25,19 +29,29 @@ type AppendResult struct {
 	MaxTimestamp int64
 	// AppendTime is the timestamp given to all records under LogAppendTime, else -1.
 	AppendTime int64
+	// Duplicate says that nothing was appended: this is the first copy of the batch.
+	Duplicate bool
 }
 
 // Append appends whole batches as the leader: they get the next offsets and the
 // leader epoch, in place. The bytes belong to the log from then on and must not be
 // modified. done follows when they are written, or durable if that is demanded by
 // opts or by the flush policy. Errors: [InvalidBatchError], [StaleEpochError],
-// [ErrTruncating] and [ErrClosed] before anything was done; [OfflineError], after
-// which it is unknown whether the records will be there after a restart;
-// [ErrTruncated]. The caller has validated the batches (wire.Codec.Validate).
+// *[producers.Refusal], [ErrTruncating] and [ErrClosed] before anything was done;
+// [OfflineError], after which it is unknown whether the records will be there after a
+// restart; [ErrTruncated]. The caller has validated the batches (wire.Codec.Validate).
 func (l *Log) Append(batches []byte, opts AppendOptions, done func(AppendResult, error)) {
 	c, err := l.prepare(batches, wire.RefuseTruncated)
 	if err == nil && opts.Epoch < l.epochs.latest() {
 		err = &StaleEpochError{Got: opts.Epoch, Latest: l.epochs.latest()}
+	}
+	if err == nil && c.produced && opts.Producer != nil {
+		first, duplicate, refusal := l.judge(c, opts.Producer)
+		if duplicate {
+			l.acknowledge(first, opts.Sync, done)
+			return
+		}
+		err = refusal
 	}
 	if err != nil {
 		l.later(func() { done(AppendResult{}, err) })
@@ -150,7 +164,8 @@ func (l *Log) submit(c *chunk) {
 			base = c.base()
 		}
 		*p = plan{next: p.next, base: base, firstTimestamp: wire.NoTimestamp, created: l.e.Clock.Wall(), flushAt: p.flushAt}
-		l.ops = append(l.ops, op{what: "rolling a segment", run: func(t *env.Task) error { return l.roll(t, base) }})
+		snapshot := l.producers.Snapshot() // of what the roll finds written
+		l.ops = append(l.ops, op{what: "rolling a segment", run: func(t *env.Task) error { return l.roll(t, base, snapshot) }})
 	}
 	if p.pos == 0 {
 		p.firstTimestamp = c.batches[0].maxTimestamp
@@ -168,6 +183,9 @@ func (l *Log) submit(c *chunk) {
 		if l.epochs.assign(b.epoch, b.base) {
 			changed = true
 		}
+	}
+	if c.produced {
+		l.produce(c)
 	}
 	p.pos += c.size
 	p.next = c.next()
@@ -310,6 +328,10 @@ func (l *Log) written(err error) {
 	for _, c := range flight {
 		for i := range c.batches {
 			seg.applied(&c.batches[i], l.cfg.IndexIntervalBytes)
+		}
+		if c.aborted != nil {
+			seg.aborted, seg.abortedStale = append(seg.aborted, c.aborted...), true
+			c.aborted = nil
 		}
 		l.logEnd = c.next()
 		l.tellWrote(c)

@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 
+	"odradek/broker/producers"
 	"odradek/broker/wire"
 )
 
@@ -36,6 +37,10 @@ type chunk struct {
 	batches []batchInfo
 	one     [1]batchInfo // backs batches in the common case
 	sync    bool         // acknowledge only what is durable
+	// produced says that there are batches with a producer id; aborted are the
+	// transactions that they abort.
+	produced bool
+	aborted  []producers.AbortedTransaction
 	result  AppendResult
 	done    func(AppendResult, error)
 }
@@ -52,9 +57,15 @@ func newChunk(b []byte, last wire.Truncated) (*chunk, error) {
 	c := &chunk{}
 	c.batches = c.one[:0]
 	var err error
-	for h := range wire.Batches(b, last, &err) {
+	for h, raw := range wire.Batches(b, last, &err) {
 		if h.LastOffsetDelta < 0 || h.BaseOffset < 0 || h.Size() > maxBatchSize {
 			return nil, &InvalidBatchError{fmt.Sprintf("base offset %d, last offset delta %d, %d bytes", h.BaseOffset, h.LastOffsetDelta, h.Size())}
+		}
+		if h.HasProducer() {
+			c.produced = true
+			if _, _, err := wire.ReadEndMarker(&h, raw); err != nil {
+				return nil, &InvalidBatchError{err.Error()}
+			}
 		}
 		c.batches = append(c.batches, infoOf(&h, c.size))
 		c.size += int64(h.Size())

@@ -44,6 +44,9 @@ func (l *Log) settle(t *env.Task) error {
 	if l.err != nil {
 		return l.err
 	}
+	if err := l.writeSnapshot(t, l.logEnd, l.producers.Snapshot()); err != nil {
+		return err
+	}
 	if err := l.active().writeIndex(t, l.e.Disk); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"path"
 
 	"odradek/broker/env"
+	"odradek/broker/producers"
 	"odradek/broker/wire"
 )
 
@@ -57,6 +58,12 @@ type Log struct {
 	nextCursor int
 	loaded     []*segment // sealed segments with their index in memory, oldest first
 	codec      *wire.Codec
+	// producers is the state at NextOffset; snapshots are the offsets at which the disk
+	// has it, or had it, ascending.
+	producers *producers.State
+	snapshots []wire.Offset
+	// txnIndexes are the segments for which a transaction index was found, while opening.
+	txnIndexes map[wire.Offset]bool
 }
 
 // Dir is the log's directory, relative to the disk's root.

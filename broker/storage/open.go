@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"odradek/broker/env"
+	"odradek/broker/producers"
 	"odradek/broker/wire"
 )
 
@@ -19,7 +20,7 @@ import (
 // decrease. It cuts the log where that ends, or fails if the damage is below the recovery
 // point. With opts.Clean only the end of the last segment is looked at.
 func Open(task *env.Task, e *env.Env, dir string, cfg Config, opts Options) (*Log, error) {
-	l := &Log{e: e, dir: dir, cfg: cfg, opts: opts, logStart: opts.LogStart, recoveryCap: noChange}
+	l := &Log{e: e, dir: dir, cfg: cfg, opts: opts, logStart: opts.LogStart, recoveryCap: noChange, producers: producers.New(e.Fail)}
 	l.tail.budget = int64(cfg.CacheBytes)
 	l.janitor = lane{e: e, idle: l.wakeIfIdle}
 	l.epochFile = sharedFile{e: e, path: l.path(leaderEpochFile), idle: l.wakeIfIdle,
@@ -77,7 +78,14 @@ func (l *Log) open(t *env.Task) error {
 			break
 		}
 	}
-	return l.finishOpen(t)
+	if err := l.finishOpen(t); err != nil {
+		return err
+	}
+	unknown := noChange
+	if !l.opts.Clean {
+		unknown = bases[first]
+	}
+	return l.loadProducers(t, unknown)
 }
 
 // dropDeleted finishes what DeleteRecords had begun: segments wholly below the log start go,
@@ -121,7 +129,16 @@ func (l *Log) listSegments(t *env.Task) ([]wire.Offset, error) {
 	for _, entry := range entries {
 		base, suffix, ok := parseSegmentName(entry.Name)
 		_, exists := slices.BinarySearch(bases, base)
-		orphan := ok && !exists && (suffix == indexSuffix || suffix == timeIndexSuffix)
+		if ok && suffix == producerSuffix && !entry.Dir {
+			l.snapshots = append(l.snapshots, base)
+		}
+		if ok && exists && suffix == txnIndexSuffix {
+			if l.txnIndexes == nil {
+				l.txnIndexes = make(map[wire.Offset]bool)
+			}
+			l.txnIndexes[base] = true
+		}
+		orphan := ok && !exists && (suffix == indexSuffix || suffix == timeIndexSuffix || suffix == txnIndexSuffix)
 		if entry.Dir || !(orphan || strings.HasSuffix(entry.Name, deletedSuffix) || strings.HasSuffix(entry.Name, temporarySuffix) ||
 			strings.HasSuffix(entry.Name, partSuffix)) {
 			continue
@@ -171,6 +188,9 @@ func (l *Log) firstToCheck(bases []wire.Offset, epochsKnown bool) int {
 }
 
 func (l *Log) openEmpty(t *env.Task) error {
+	if err := l.dropSnapshots(t, wire.NoOffset); err != nil {
+		return err
+	}
 	s, err := createSegment(t, l.e, l.dir, l.logStart)
 	if err != nil {
 		return err

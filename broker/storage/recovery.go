@@ -31,12 +31,15 @@ type verifier struct {
 	// written again, or the sync at the end of recovery would vouch for bytes that only
 	// the page cache has.
 	rewriteFrom wire.Offset
-	reason      string // why it stopped before the end of the file
+	// partial says that it did not begin at the start of the segment; produced that there
+	// was a batch with a producer id.
+	partial, produced bool
+	reason            string // why it stopped before the end of the file
 }
 
 // resumeAt begins at a batch from the index instead of the segment's first.
 func (v *verifier) resumeAt(e offsetEntry) {
-	v.resumed, v.resumeTo = true, e.last
+	v.resumed, v.resumeTo, v.partial = true, e.last, true
 }
 
 // run verifies up to the end of the file, or to the first bad batch: v.pos. Its errors are
@@ -95,6 +98,7 @@ func (v *verifier) verify(buf []byte, left int64) (done, need int) {
 		}
 		b := infoOf(&h, v.pos+int64(done))
 		v.index.add(&b, v.log.cfg.IndexIntervalBytes)
+		v.produced = v.produced || h.HasProducer()
 		v.next = b.next
 		done += h.Size()
 	}
@@ -153,4 +157,5 @@ func (v *verifier) conclude() {
 	s.next = v.next
 	s.index = v.index
 	s.maxTimestamp, s.maxLast = v.index.maxTimestamp, v.index.maxLast
+	s.plain = !v.partial && !v.produced
 }

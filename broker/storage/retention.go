@@ -121,7 +121,8 @@ func (l *Log) rollForRetention(done func(error)) {
 		return
 	}
 	l.plan = plan{next: base, base: base, firstTimestamp: wire.NoTimestamp, created: l.e.Clock.Wall(), flushAt: l.plan.flushAt}
-	l.ops = append(l.ops, op{what: "rolling a segment", done: done, run: func(t *env.Task) error { return l.roll(t, base) }})
+	snapshot := l.producers.Snapshot()
+	l.ops = append(l.ops, op{what: "rolling a segment", done: done, run: func(t *env.Task) error { return l.roll(t, base, snapshot) }})
 	l.pump()
 }
 

@@ -6,8 +6,9 @@ import (
 	"odradek/broker/wire"
 )
 
-// roll begins a new active segment and seals the old one.
-func (l *Log) roll(t *env.Task, base wire.Offset) error {
+// roll begins a new active segment and seals the old one. snapshot is the state of the
+// producers at base.
+func (l *Log) roll(t *env.Task, base wire.Offset, snapshot []byte) error {
 	if err := l.injected(failpoint.StorageRoll); err != nil {
 		return err
 	}
@@ -22,12 +23,15 @@ func (l *Log) roll(t *env.Task, base wire.Offset) error {
 		l.releaseSyncs()
 	}
 	old := l.active()
-	if old.indexStale {
+	if old.indexStale || old.abortedStale {
 		// The recovery point may be in this segment: once there is a later one, recovery
-		// would take the index for complete.
+		// would take the indexes for complete.
 		if err := old.writeIndex(t, l.e.Disk); err != nil {
 			return err
 		}
+	}
+	if err := l.writeSnapshot(t, base, snapshot); err != nil {
+		return err
 	}
 	s, err := createSegment(t, l.e, l.dir, base)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"odradek/broker/env"
+	"odradek/broker/producers"
 	"odradek/broker/wire"
 )
 
@@ -15,13 +16,15 @@ const (
 	logSuffix       = ".log"
 	indexSuffix     = ".index"
 	timeIndexSuffix = ".timeindex"
+	txnIndexSuffix  = ".txnindex"
+	producerSuffix  = ".snapshot"
 )
 
 // segmentSuffixes in the order in which files are renamed or removed: without its
 // .log, a segment does not exist and its indexes are leftovers.
-var segmentSuffixes = [...]string{logSuffix, indexSuffix, timeIndexSuffix}
+var segmentSuffixes = [...]string{logSuffix, indexSuffix, timeIndexSuffix, txnIndexSuffix, producerSuffix}
 
-// segment is one run of the log, in three files named after its base offset.
+// segment is one run of the log, in files named after its base offset.
 //
 // It is active (the last one, appended to, index in memory only), then sealed (index
 // on disk, in memory when a reader needs it), then deleted.
@@ -44,6 +47,12 @@ type segment struct {
 	// maxTimestamp and maxLast are those of the index, kept without it.
 	maxTimestamp int64
 	maxLast      wire.Offset
+	// aborted are the transactions that a marker in this segment aborts, in order.
+	// abortedStale says that the transaction index on the disk has others.
+	aborted      []producers.AbortedTransaction
+	abortedStale bool
+	// plain says that the segment was read through and has no batch with a producer id.
+	plain bool
 }
 
 func segmentPath(dir string, base wire.Offset, suffix string) string {
@@ -110,10 +119,13 @@ func (s *segment) writeIndex(t *env.Task, d env.Disk) error {
 			return err
 		}
 	}
+	if err := s.writeAborted(t, d); err != nil {
+		return err
+	}
 	if err := syncDir(t, d, s.dir); err != nil {
 		return err
 	}
-	s.indexDurable, s.indexStale = true, false
+	s.indexDurable, s.indexStale, s.abortedStale = true, false, false
 	return nil
 }
 

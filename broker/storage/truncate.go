@@ -127,6 +127,9 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 	if err := l.announce(t, end, l.logStart); err != nil {
 		return err
 	}
+	if err := l.dropSnapshots(t, end); err != nil {
+		return err
+	}
 	for l.active() != s {
 		if err := l.removeActive(t); err != nil {
 			return err
@@ -145,11 +148,15 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 		return err
 	}
 	s.maxTimestamp, s.maxLast = s.index.maxTimestamp, s.index.maxLast
+	s.cutAborted(end)
 	first, err := l.firstTimestamp(t, s)
 	if err != nil {
 		return err
 	}
 	if err := l.syncDirty(t); err != nil {
+		return err
+	}
+	if err := l.reloadProducers(t); err != nil {
 		return err
 	}
 	l.plan = l.planOf(s, first)
@@ -188,6 +195,10 @@ func (l *Log) startOver(t *env.Task, start wire.Offset) error {
 	l.tellCut(start, true)
 	l.logStart, l.recoveryCap = start, 0
 	if err := l.announce(t, 0, start); err != nil {
+		return err
+	}
+	l.producers = l.producers.Renew()
+	if err := l.dropSnapshots(t, wire.NoOffset); err != nil {
 		return err
 	}
 	for len(l.segments) > 0 {
