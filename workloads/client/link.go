@@ -240,6 +240,7 @@ func (l *link) greeted(frame []byte) error {
 		return attempt.NewCodeError(resp.ErrorCode, nil)
 	}
 	l.versions = rangesOf(resp)
+	l.net.features.learn(resp)
 	l.state = up
 	l.failures = 0
 	waiting := l.waiting

@@ -61,6 +61,7 @@ type network struct {
 	// turning: a turn is running; again: it must run once more.
 	turning, again bool
 	closed         bool
+	features       features
 }
 
 func newNetwork(e *env.Env, cfg Config, stream string) *network {
