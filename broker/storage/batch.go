@@ -41,8 +41,8 @@ type chunk struct {
 	// transactions that they abort.
 	produced bool
 	aborted  []producers.AbortedTransaction
-	result  AppendResult
-	done    func(AppendResult, error)
+	result   AppendResult
+	done     func(AppendResult, error)
 }
 
 func (c *chunk) base() wire.Offset { return c.batches[0].base }
