@@ -6,6 +6,7 @@ import (
 
 	"odradek/broker/coordinator"
 	"odradek/broker/coordinator/group"
+	"odradek/broker/env"
 	"odradek/broker/wire"
 )
 
@@ -56,9 +57,25 @@ func newCoordinators(n *Node) *coordinators {
 			machine: func() coordinator.Machine {
 				return group.New(group.Config{Broker: n.cfg, Rand: rand, Fail: n.env.Fail})
 			},
+			effect: func(c *coordination, effect any) { n.groupEvent(effect.(group.Event)) },
 		},
 		transactionCoordinator: n.transactionKind(),
 	}}
+}
+
+// groupEvent notes what happened to a group.
+func (n *Node) groupEvent(e group.Event) {
+	attrs := []env.Attr{env.S("group", e.Group)}
+	if e.Member != "" {
+		attrs = append(attrs, env.S("member", e.Member))
+	}
+	if e.Generation != 0 {
+		attrs = append(attrs, env.I("generation", e.Generation))
+	}
+	if e.Count != 0 {
+		attrs = append(attrs, env.I("count", int64(e.Count)))
+	}
+	n.env.Trace.Event(env.Info, e.Kind, attrs...)
 }
 
 // transactionKind is the coordinator of transactions.

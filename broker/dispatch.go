@@ -50,8 +50,8 @@ func (n *Node) registerHandlers() {
 		on(kmsg.DescribeGroups, handleDescribeGroups)
 		on(kmsg.ListGroups, onceCaughtUp(handleListGroups))
 		on(kmsg.DeleteGroups, handleDeleteGroups)
-		on(kmsg.ConsumerGroupHeartbeat, handleConsumerGroupHeartbeat)
-		on(kmsg.ConsumerGroupDescribe, handleConsumerGroupDescribe)
+		// ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848) follow when package
+		// group has that protocol: their handlers are there.
 		on(kmsg.InitProducerID, handleInitProducerID)
 	}
 	if n.cfg.IsController() {
