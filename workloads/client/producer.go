@@ -7,6 +7,7 @@ import (
 
 	"odradek/broker/env"
 	"odradek/workloads/client/producer"
+	"odradek/workloads/client/txn"
 )
 
 // Producer sends records.
@@ -18,6 +19,9 @@ type Producer struct {
 	waiting map[producer.Token]func(producer.Result)
 	last    producer.Token
 	flushes []*flush
+	// txn and awaiting are those of a transactional producer.
+	txn      *txn.Core
+	awaiting []*awaited
 }
 
 // flush waits for the records sent before it.
@@ -30,6 +34,11 @@ type flush struct {
 func newProducer(n *network, cfg producer.Config) *Producer {
 	p := &Producer{net: n, cfg: cfg, waiting: make(map[producer.Token]func(producer.Result))}
 	p.core = producer.New(cfg, n.meta, n.rng)
+	if cfg.TransactionalID != "" {
+		p.txn = txn.New(txn.Config{
+			TransactionalID: cfg.TransactionalID, Timeout: cfg.TransactionTimeout, Backoff: cfg.Backoff,
+		}, p.core, n.meta, n.rng)
+	}
 	n.core = p
 	return p
 }
@@ -83,12 +92,22 @@ func (p *Producer) Close() {
 		return
 	}
 	p.net.close()
+	if p.txn != nil {
+		p.txn.Close()
+	}
 	p.core.Close()
 	p.wakeUp()
 }
 
 // poll sends what is ready.
 func (p *Producer) poll(now int64) {
+	p.pollRecords(now)
+	if p.txn != nil {
+		p.pollTransaction(now)
+	}
+}
+
+func (p *Producer) pollRecords(now int64) {
 	for _, req := range p.core.Poll(now) {
 		p.observe(req.Batches, false)
 		p.net.call(req.Request, p.cfg.RequestTimeout, func(resp kmsg.Response, err error) {
@@ -115,6 +134,9 @@ func (p *Producer) observe(batches []producer.BatchAttempt, done bool) {
 			ClientID: p.net.cfg.ClientID, Acks: p.cfg.Acks, TopicPartition: b.TopicPartition,
 			Tokens: b.Tokens, Attempt: b.Attempt, BaseOffset: b.BaseOffset, Identity: b.Identity,
 		}
+		if p.txn != nil {
+			info.Transaction = p.txn.Number()
+		}
 		if done {
 			o.AttemptDone(info)
 		} else {
@@ -124,7 +146,10 @@ func (p *Producer) observe(batches []producer.BatchAttempt, done bool) {
 }
 
 // deliver hands out results.
-func (p *Producer) deliver(int64) {
+func (p *Producer) deliver(now int64) {
+	if p.txn != nil {
+		p.deliverEvents()
+	}
 	for _, r := range p.core.Results() {
 		done := p.waiting[r.Token]
 		delete(p.waiting, r.Token)
@@ -144,6 +169,17 @@ func (p *Producer) deliver(int64) {
 			f.wake()
 		}
 	}
+	// After the results: whoever waits for the end of a transaction has seen them.
+	p.wakeAwaiting(now)
 }
 
-func (p *Producer) deadline() int64 { return p.core.Deadline() }
+func (p *Producer) deadline() int64 {
+	d := p.core.Deadline()
+	if p.txn != nil {
+		d = min(d, p.txn.Deadline())
+		for _, a := range p.awaiting {
+			d = min(d, a.until)
+		}
+	}
+	return d
+}
