@@ -24,6 +24,9 @@ const (
 	RaftPersist Name = "raft/persist"
 	// RaftFetchDropped drops a quorum fetch response.
 	RaftFetchDropped Name = "raft/fetch-dropped"
+	// TxnFirstEpoch makes new transactional ids begin with a producer epoch near its end,
+	// such as "32760".
+	TxnFirstEpoch Name = "txn/first-epoch"
 )
 
 // The zoo: each switch plants one historical bug.
@@ -55,12 +58,24 @@ const (
 	// ZooProducerStateBeforeAppend: producer state is changed by batches that are then
 	// refused, so that their second copy passes for a duplicate (KAFKA-6683).
 	ZooProducerStateBeforeAppend Name = "zoo/36-producer-state-before-append"
+	// ZooLateEndTxn: an EndTxn with the epoch of the transaction before ends the one that is
+	// ongoing (KAFKA-17754).
+	ZooLateEndTxn Name = "zoo/38-late-end-txn"
 	// ZooVerificationRacesAppend: a verified batch is appended even if its transaction
 	// ended in the meantime (KAFKA-14884).
 	ZooVerificationRacesAppend Name = "zoo/39-verification-races-append"
+	// ZooMarkerRemovedByKeyOnly: markers that a coordinator of an earlier epoch has sent
+	// take those of this epoch for the same transactional id out of the queue (KAFKA-16352).
+	ZooMarkerRemovedByKeyOnly Name = "zoo/42-marker-removed-by-key-only"
+	// ZooTransactionBeginInMemory: partitions are added to a transaction without a
+	// record of it (Redpanda 6018).
+	ZooTransactionBeginInMemory Name = "zoo/45-transaction-begin-in-memory"
 	// ZooTransactionDoneEarly: a transaction is answered as done while its offsets are
 	// not yet what OffsetFetch answers (KAFKA-17507).
 	ZooTransactionDoneEarly Name = "zoo/46-transaction-done-before-offsets-visible"
+	// ZooEpochOverflow: producer epochs are counted past their end, below zero
+	// (KAFKA-19367). TxnFirstEpoch makes that happen soon.
+	ZooEpochOverflow Name = "zoo/47-epoch-overflow"
 	// ZooStaticMemberNotFenced: requests of a static member's earlier process are taken
 	// for those of the one that replaced it (KIP-345).
 	ZooStaticMemberNotFenced Name = "zoo/58-static-member-not-fenced"
@@ -72,10 +87,11 @@ const (
 var all = []Name{
 	StorageAppend, StorageSync, StorageRoll,
 	ReplicaAlterPartitionLost, ReplicaFetchDropped,
-	RaftPersist, RaftFetchDropped,
+	RaftPersist, RaftFetchDropped, TxnFirstEpoch,
 	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooZombieController, ZooFencedReplicaJoins,
 	ZooLastReplicaStanding, ZooLatestBeforeEpochStart, ZooVoteBeforeDurable,
 	ZooDuplicateOutOfOrder, ZooProducerStateBeforeAppend, ZooVerificationRacesAppend,
+	ZooLateEndTxn, ZooMarkerRemovedByKeyOnly, ZooTransactionBeginInMemory, ZooEpochOverflow,
 	ZooTransactionDoneEarly, ZooStaticMemberNotFenced, ZooOffsetsExpireInRebalance,
 }
 

@@ -1,0 +1,165 @@
+package txn
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/coordinator"
+	"odradek/broker/failpoint"
+	"odradek/broker/wire"
+)
+
+// addPartitions is AddPartitionsToTxn (key 24, versions 0-5; KIP-98, KIP-890). Up to version
+// 3 a producer adds partitions to its transaction, which begins with the first. From version
+// 4 on it is leaders of partitions that ask, for several transactions at once: to
+// add the partition that a producer writes to, or only whether it is in the
+// transaction. Errors, in all partitions of a transaction:
+//
+//	INVALID_REQUEST              no transactional id
+//	INVALID_PRODUCER_ID_MAPPING  the transactional id is unknown, or has another producer id
+//	PRODUCER_FENCED              the epoch is another (before version 2 INVALID_PRODUCER_EPOCH)
+//	CONCURRENT_TRANSACTIONS      the transaction before is being completed
+//	UNKNOWN_TOPIC_OR_PARTITION   this one; then the others are OPERATION_NOT_ATTEMPTED
+//	TRANSACTION_ABORTABLE        it is not in the transaction (before version 5
+//	                             INVALID_TXN_STATE)
+//
+// A partition that the coordinator does not know yet must not be added: it would look like
+// one that was deleted, and needs no marker, to the next coordinator.
+func (t *turn) addPartitions(r coordinator.Request, req *kmsg.AddPartitionsToTxnRequest) {
+	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
+	if req.Version < 4 {
+		var partitions []wire.TopicPartition
+		for _, topic := range req.Topics {
+			for _, p := range topic.Partitions {
+				partitions = append(partitions, wire.TopicPartition{Topic: topic.Topic, Partition: p})
+			}
+		}
+		why := t.add(req.TransactionalID, req.ProducerID, req.ProducerEpoch, partitions, 0)
+		for _, topic := range req.Topics {
+			rt := kmsg.NewAddPartitionsToTxnResponseTopic()
+			rt.Topic = topic.Topic
+			for _, p := range topic.Partitions {
+				rp := kmsg.NewAddPartitionsToTxnResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p, code(fenced(why(wire.TopicPartition{Topic: topic.Topic, Partition: p}), req.Version, 2))
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		t.reply(r, resp)
+		return
+	}
+	for i := range req.Transactions {
+		resp.Transactions = append(resp.Transactions, t.addForLeader(&req.Transactions[i], req.Version))
+	}
+	t.reply(r, resp)
+}
+
+// addForLeader is one transaction of a request that another broker sent.
+func (t *turn) addForLeader(req *kmsg.AddPartitionsToTxnRequestTransaction, version int16) kmsg.AddPartitionsToTxnResponseTransaction {
+	var partitions []wire.TopicPartition
+	for _, topic := range req.Topics {
+		for _, p := range topic.Partitions {
+			partitions = append(partitions, wire.TopicPartition{Topic: topic.Topic, Partition: p})
+		}
+	}
+	var why verdict
+	if req.VerifyOnly {
+		why = t.verify(req.TransactionalID, req.ProducerID, req.ProducerEpoch, version)
+	} else {
+		why = t.add(req.TransactionalID, req.ProducerID, req.ProducerEpoch, partitions, 2)
+	}
+	resp := kmsg.NewAddPartitionsToTxnResponseTransaction()
+	resp.TransactionalID = req.TransactionalID
+	for _, topic := range req.Topics {
+		rt := kmsg.NewAddPartitionsToTxnResponseTransactionTopic()
+		rt.Topic = topic.Topic
+		for _, p := range topic.Partitions {
+			rp := kmsg.NewAddPartitionsToTxnResponseTransactionTopicPartition()
+			rp.Partition, rp.ErrorCode = p, code(why(wire.TopicPartition{Topic: topic.Topic, Partition: p}))
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp
+}
+
+// verdict is the error of each partition that was asked for, nil if there is none.
+type verdict func(wire.TopicPartition) *kerr.Error
+
+func all(why *kerr.Error) verdict { return func(wire.TopicPartition) *kerr.Error { return why } }
+
+// identify finds the transaction of a producer that wants to write.
+func (t *turn) identify(id string, producerID int64, epoch int16) (*transaction, *kerr.Error) {
+	if id == "" {
+		return nil, kerr.InvalidRequest
+	}
+	x := t.get(id)
+	switch {
+	case x == nil:
+		return nil, kerr.InvalidProducerIDMapping
+	case x.awaits(producerID, epoch):
+		return x, kerr.ConcurrentTransactions
+	case x.producerID != producerID:
+		return x, kerr.InvalidProducerIDMapping
+	case x.epoch != epoch:
+		return x, kerr.ProducerFenced
+	case x.state.prepared():
+		return x, kerr.ConcurrentTransactions
+	}
+	return x, nil
+}
+
+func (t *turn) add(id string, producerID int64, epoch int16, partitions []wire.TopicPartition, version int16) verdict {
+	x, why := t.identify(id, producerID, epoch)
+	if why != nil {
+		return all(why)
+	}
+	fresh, unknown := 0, false
+	for _, tp := range partitions {
+		if x.state != Ongoing || !x.has(tp) {
+			fresh++
+		}
+		unknown = unknown || t.at.Image.Partition(tp.Topic, tp.Partition) == nil
+	}
+	if unknown {
+		return func(tp wire.TopicPartition) *kerr.Error {
+			if t.at.Image.Partition(tp.Topic, tp.Partition) == nil {
+				return kerr.UnknownTopicOrPartition
+			}
+			return kerr.OperationNotAttempted
+		}
+	}
+	if fresh == 0 {
+		return all(nil)
+	}
+	y := x.add(partitions, version, t.at.Wall)
+	if !t.fits(y) {
+		return all(kerr.InvalidRequest)
+	}
+	if t.m.cfg.Fail.On(failpoint.ZooTransactionBeginInMemory) {
+		t.keep(y)
+		t.m.put(id, y)
+		return all(nil)
+	}
+	t.write(y)
+	if x.state != Ongoing {
+		t.event("transaction-begun", y)
+	}
+	return all(nil)
+}
+
+func (t *turn) verify(id string, producerID int64, epoch int16, version int16) verdict {
+	x, why := t.identify(id, producerID, epoch)
+	if why != nil {
+		return all(why)
+	}
+	return func(tp wire.TopicPartition) *kerr.Error {
+		switch {
+		case x.state == Ongoing && x.has(tp):
+			return nil
+		case version < 5:
+			return kerr.InvalidTxnState
+		}
+		return kerr.TransactionAbortable
+	}
+}

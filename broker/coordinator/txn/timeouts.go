@@ -1,0 +1,51 @@
+package txn
+
+import (
+	"time"
+
+	"odradek/broker/coordinator"
+)
+
+func ms[T ~int32 | ~int64](v T) int64 { return int64(v) * int64(time.Millisecond) }
+
+// abortTimedOut aborts the transactions that took longer than their producer asked for, and
+// fences it: it may be dead, or about to go on.
+func (t *turn) abortTimedOut() {
+	for _, id := range t.m.ids() {
+		s := t.m.soft[id]
+		if s == nil || s.timesOut == 0 || s.timesOut > t.at.Now {
+			continue
+		}
+		x := t.get(id)
+		check(x.state == Ongoing, "%v has a time-out", x)
+		t.event("transaction-timed-out", x)
+		t.abort(x)
+	}
+}
+
+// expire forgets the transactional ids that were not used for transactional.id.expiration.ms
+// and are in no transaction.
+func (t *turn) expire() {
+	const perBatch = 100
+	var batch []coordinator.Record
+	size := 0
+	flush := func() {
+		if len(batch) > 0 {
+			t.out.Batches = append(t.out.Batches, coordinator.Batch{Records: batch})
+			batch, size = nil, 0
+		}
+	}
+	for _, id := range t.m.ids() {
+		x := t.get(id)
+		if !x.state.idle() || t.at.Wall-x.updated < int64(t.m.cfg.Broker.TxnIDExpirationMs) {
+			continue
+		}
+		check(Dead.mayFollow(x.state, x.version), "%v expires", x)
+		t.event("transactional-id-expired", x)
+		batch = append(batch, tombstone(id))
+		if size += len(id); len(batch) == perBatch || size > maxString {
+			flush()
+		}
+	}
+	flush()
+}
