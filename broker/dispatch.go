@@ -38,6 +38,7 @@ func (n *Node) registerHandlers() {
 		on(kmsg.Metadata, onceCaughtUp(handleMetadata))
 		on(kmsg.DescribeTopicPartitions, onceCaughtUp(handleDescribeTopicPartitions))
 		on(kmsg.ListConfigResources, onceCaughtUp(handleListConfigResources))
+		on(kmsg.DescribeLogDirs, onceCaughtUp(handleDescribeLogDirs))
 		on(kmsg.OffsetForLeaderEpoch, handleOffsetForLeaderEpoch)
 		on(kmsg.FindCoordinator, onceCaughtUp(handleFindCoordinator))
 		on(kmsg.JoinGroup, handleJoinGroup)

@@ -148,6 +148,9 @@ func (op *fetchOp) judge(part *fetchPart) (storage.ReadRequest, bool) {
 		part.out.DivergingEpoch.Epoch, part.out.DivergingEpoch.EndOffset = int32(a.Diverging.Epoch), int64(a.Diverging.End)
 		return storage.ReadRequest{}, false
 	}
+	if op.isReplica && part.p.holdBackTo(part.req.Replica) {
+		return storage.ReadRequest{}, false
+	}
 	limit := min(part.limit, op.budget)
 	if a.Limit <= part.req.Offset || limit <= 0 && op.size > 0 {
 		return storage.ReadRequest{}, false
@@ -166,6 +169,9 @@ func (op *fetchOp) took(part *fetchPart, res storage.ReadResult, err error) {
 		return
 	}
 	part.res = res
+	if op.isReplica {
+		part.p.sentTo(part.req.Replica, res.Size)
+	}
 	op.size += res.Size
 	op.budget -= res.Size
 }

@@ -91,6 +91,10 @@ func (f *fetcher) step() {
 		if leader, _ := p.follower.Leader(); leader != f.leader {
 			continue
 		}
+		if at := int64(p.fetchAfter()); at > now {
+			wakeAt = min(wakeAt, at)
+			continue
+		}
 		if pos, ok := p.follower.Fetch(now); ok {
 			if as := (fetchedAs{p.follower, pos.CurrentLeaderEpoch}); as != p.fetchedAs {
 				// What the session told an earlier follower, or of an earlier leader epoch,
@@ -215,6 +219,7 @@ func (f *fetcher) take(batch []fetching, resp *kmsg.FetchResponse, full bool) {
 		var records []byte
 		if whole == nil {
 			part, records = f.fetched(b, a)
+			b.p.receivedFrom(len(records))
 		}
 		b.follower.OnLogStart(b.p.log.LogStartOffset()) // retention may be about to tell
 		step := b.follower.OnFetched(now, b.sent, part)

@@ -70,17 +70,19 @@ type Node struct {
 	snapshotting    bool
 	creating        map[string]bool // topics being created on demand
 
-	brokerEpoch   wire.BrokerEpoch
-	ready         bool // may be unfenced: logs recovered, metadata caught up
-	early         []*earlyRequest
-	replicaConfig replica.Config
-	replicas      *replicas
-	fetchers      *fetchers
-	sessions      *fetchsession.Cache
-	fetchScratch  fetchScratch
-	alterISR      alterISR
-	coordinators  *coordinators
-	producerIDs   producerIDs
+	brokerEpoch      wire.BrokerEpoch
+	ready            bool // may be unfenced: logs recovered, metadata caught up
+	early            []*earlyRequest
+	replicaConfig    replica.Config
+	replicas         *replicas
+	fetchers         *fetchers
+	leaderThrottle   throttle
+	followerThrottle throttle
+	sessions         *fetchsession.Cache
+	fetchScratch     fetchScratch
+	alterISR         alterISR
+	coordinators     *coordinators
+	producerIDs      producerIDs
 
 	handlers map[int16]handler
 	versions *wire.Versions
@@ -98,8 +100,9 @@ type Node struct {
 
 // Start starts a node on the loop of e. Everything happens later: Ready or Failed tells.
 func Start(e *env.Env, o Options) *Node {
+	cfg := *o.Config // dynamic configs change it
 	n := &Node{
-		env: e, cfg: o.Config, static: o.Static, opts: o,
+		env: e, cfg: &cfg, static: o.Static, opts: o,
 		clientID: "node-" + strconv.Itoa(int(o.Config.NodeID)),
 		codec:    wire.NewCodec(o.Config.MaxRequestBytes),
 		image:    metadata.NewImage(), brokerEpoch: wire.NoBrokerEpoch,

@@ -24,6 +24,8 @@ type partition struct {
 	id    wire.TopicIDPartition
 	meta  *metadata.Partition // as the metadata has it now
 	topic config.Topic
+	// leaderThrottled and followerThrottled: its replication counts for the throttles.
+	leaderThrottled, followerThrottled bool
 
 	log *storage.Log // nil while it is being opened or after it failed to
 	err error        // why there is no usable log
@@ -181,6 +183,7 @@ func (p *partition) countFlushed() bool { return p.topic.FlushMessages == 1 }
 // reconfigure follows a change of the topic's config.
 func (p *partition) reconfigure(c config.Topic) {
 	p.topic = c
+	p.throttleOf()
 	if p.log == nil {
 		return
 	}
@@ -225,8 +228,15 @@ func (p *partition) resign(code int16) {
 
 // metadata follows a change of the partition in the metadata.
 func (p *partition) metadata(m *metadata.Partition) {
+	old := p.meta
 	p.meta = m
 	p.assume()
+	// A leader that goes on has not heard yet of the brokers of replicas that were added.
+	for _, id := range m.Replicas {
+		if p.leader != nil && !old.HasReplica(id) {
+			p.apply(p.leader.OnBrokerState(p.now(), id, p.n.brokerState(id)))
+		}
+	}
 }
 
 // advanced follows the log when more is written or durable.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"strconv"
 
 	"odradek/broker/config"
 	"odradek/broker/env"
@@ -112,7 +113,8 @@ func (rs *replicas) follow(d *metadata.Delta) {
 			if t := d.Image().Topic(r.Name); t != nil {
 				rs.reconfigure(t)
 			}
-		} else {
+		} else if r.Name == "" || r.Name == strconv.Itoa(int(rs.n.cfg.NodeID)) {
+			rs.n.reconfigure()
 			for _, t := range d.Image().Topics() {
 				rs.reconfigure(t)
 			}
@@ -155,6 +157,7 @@ func (rs *replicas) reconcile(tp wire.TopicPartition) {
 // add takes up a partition, with the log that was recovered for it or a new one.
 func (rs *replicas) add(tp wire.TopicPartition, m *metadata.Partition) {
 	p := &partition{n: rs.n, tp: tp, id: m.TopicIDPartition(), meta: m, topic: rs.n.topicConfig(tp.Topic)}
+	p.throttleOf()
 	if rec, ok := rs.recovered[tp]; ok {
 		if rec.id != m.TopicID {
 			// The topic was deleted and created again while this broker was away.
@@ -292,4 +295,17 @@ func (n *Node) topicConfig(topic string) config.Topic {
 		return n.cfg.TopicDefaults
 	}
 	return c
+}
+
+// reconfigure follows a change of the dynamic broker configs. Only those can be in it
+// that may change while the broker runs, and whoever uses one reads it each time.
+func (n *Node) reconfigure() {
+	l := n.layers("")
+	c, err := l.BrokerConfig()
+	if err != nil {
+		// The controller validates values, but not against this broker's file.
+		n.env.Trace.Event(env.Warn, "bad-broker-config", env.Err(err))
+		return
+	}
+	*n.cfg = *c
 }

@@ -63,6 +63,8 @@ type Broker struct {
 	ReplicaFetchMinBytes    int
 	ReplicaFetchMaxWaitMs   int
 	ReplicaFetchBackoffMs   int
+	LeaderThrottledRate     int64 // bytes per second
+	FollowerThrottledRate   int64 // bytes per second
 	ReplicaFetchMaxResponse int // bytes
 	ReplicaFetchers         int
 	ReplicaSocketTimeoutMs  int

@@ -156,6 +156,15 @@ var quorumKeys = []Key{
 
 var replicationKeys = []Key{
 	{
+		Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Scope: ClusterWide,
+		broker: func(b *Broker) any { return &b.LeaderThrottledRate },
+		Doc:    "Bytes per second that this broker sends to replicas outside the ISR, of the partitions that leader.replication.throttled.replicas names.",
+	}, {
+		Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Scope: ClusterWide,
+		broker: func(b *Broker) any { return &b.FollowerThrottledRate },
+		Doc:    "Bytes per second that this broker fetches while it is outside the ISR, of the partitions that follower.replication.throttled.replicas names.",
+	},
+	{
 		Name: "replica.lag.time.max.ms", Type: Long, Default: "30000", check: atLeast(1),
 		broker: func(b *Broker) any { return &b.ReplicaLagTimeMaxMs },
 		Doc:    "A follower that has not caught up with the leader's end for this long leaves the ISR.",

@@ -239,6 +239,12 @@ func (l *Leader) OnMetadata(now int64, p Partition) LeaderChange {
 		panic(fmt.Sprintf("replica: epoch %d's leader was given the state of epoch %d", l.part.LeaderEpoch, p.LeaderEpoch))
 	}
 	if p.LeaderEpoch < l.part.LeaderEpoch || p.PartitionEpoch <= l.part.PartitionEpoch {
+		if p.LeaderEpoch == l.part.LeaderEpoch && p.PartitionEpoch == l.part.PartitionEpoch && !slices.Equal(p.Replicas, l.part.Replicas) {
+			// The answer to AlterPartition came first. It tells of the ISR, not that with it
+			// a reassignment was complete.
+			l.part.Replicas = slices.Clone(p.Replicas)
+			l.reassign()
+		}
 		return l.settle(now)
 	}
 	return l.commit(now, p.clone())

@@ -62,12 +62,22 @@ type ConfigChange struct {
 
 // AlterTopicConfigs changes a topic's configs (IncrementalAlterConfigs, KIP-339).
 func (a *Admin) AlterTopicConfigs(t *env.Task, topic string, changes []ConfigChange) error {
+	return a.alterConfigs(t, kmsg.ConfigResourceTypeTopic, topic, changes)
+}
+
+// AlterBrokerConfigs changes the dynamic configs of a broker, by its decimal id, or of
+// all with "" (KIP-226).
+func (a *Admin) AlterBrokerConfigs(t *env.Task, broker string, changes []ConfigChange) error {
+	return a.alterConfigs(t, kmsg.ConfigResourceTypeBroker, broker, changes)
+}
+
+func (a *Admin) alterConfigs(t *env.Task, kind kmsg.ConfigResourceType, name string, changes []ConfigChange) error {
 	return a.run(t, operation{
 		to: a.toController, minVersion: 0, maxVersion: 1,
 		request: func(time.Duration) kmsg.Request {
 			req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 			rr := kmsg.NewIncrementalAlterConfigsRequestResource()
-			rr.ResourceType, rr.ResourceName = kmsg.ConfigResourceTypeTopic, topic
+			rr.ResourceType, rr.ResourceName = kind, name
 			for _, ch := range changes {
 				rc := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 				rc.Name, rc.Op = ch.Name, kmsg.IncrementalAlterConfigOpDelete

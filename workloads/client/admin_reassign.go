@@ -1,0 +1,157 @@
+package client
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+)
+
+// Reassignment gives a partition other replicas; nil stops moving it.
+type Reassignment struct {
+	wire.TopicPartition
+	Replicas []int32
+}
+
+// AlterReassignments starts, replaces or stops the moving of partitions
+// (AlterPartitionReassignments, KIP-455). It is done when the controller has taken note,
+// long before the replicas have moved: see ListReassignments. The first partition that
+// is refused is the error; others may have been accepted.
+func (a *Admin) AlterReassignments(t *env.Task, moves []Reassignment) error {
+	return a.run(t, operation{
+		to: a.toController, minVersion: 0, maxVersion: 1,
+		request: func(wait time.Duration) kmsg.Request {
+			req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+			req.TimeoutMillis = int32(wait / time.Millisecond)
+			for _, m := range moves {
+				if k := len(req.Topics); k == 0 || req.Topics[k-1].Topic != m.Topic {
+					rt := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+					rt.Topic = m.Topic
+					req.Topics = append(req.Topics, rt)
+				}
+				rp := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+				rp.Partition, rp.Replicas = m.Partition, m.Replicas
+				rt := &req.Topics[len(req.Topics)-1]
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			return req
+		},
+		read: func(r kmsg.Response) (int16, *string) {
+			resp := r.(*kmsg.AlterPartitionAssignmentsResponse)
+			if resp.ErrorCode != 0 {
+				return resp.ErrorCode, resp.ErrorMessage
+			}
+			for i := range resp.Topics {
+				for _, p := range resp.Topics[i].Partitions {
+					if p.ErrorCode != 0 {
+						return p.ErrorCode, p.ErrorMessage
+					}
+				}
+			}
+			return 0, nil
+		},
+	})
+}
+
+// OngoingReassignment is a partition that is being moved.
+type OngoingReassignment struct {
+	wire.TopicPartition
+	Replicas, Adding, Removing []wire.NodeID
+}
+
+// ListReassignments lists the partitions that are being moved, sorted.
+func (a *Admin) ListReassignments(t *env.Task) ([]OngoingReassignment, error) {
+	var ongoing []OngoingReassignment
+	err := a.run(t, operation{
+		to: a.toController, minVersion: 0, maxVersion: 0,
+		request: func(wait time.Duration) kmsg.Request {
+			req := kmsg.NewPtrListPartitionReassignmentsRequest()
+			req.TimeoutMillis = int32(wait / time.Millisecond)
+			return req
+		},
+		read: func(r kmsg.Response) (int16, *string) {
+			resp := r.(*kmsg.ListPartitionReassignmentsResponse)
+			ongoing = nil
+			for i := range resp.Topics {
+				rt := &resp.Topics[i]
+				for _, p := range rt.Partitions {
+					ongoing = append(ongoing, OngoingReassignment{
+						TopicPartition: wire.TopicPartition{Topic: rt.Topic, Partition: p.Partition},
+						Replicas:       nodeIDs(p.Replicas), Adding: nodeIDs(p.AddingReplicas), Removing: nodeIDs(p.RemovingReplicas),
+					})
+				}
+			}
+			return resp.ErrorCode, resp.ErrorMessage
+		},
+	})
+	slices.SortFunc(ongoing, func(a, b OngoingReassignment) int { return a.Compare(b.TopicPartition) })
+	return ongoing, err
+}
+
+// UnregisterBroker has the cluster forget a broker for good.
+func (a *Admin) UnregisterBroker(t *env.Task, node wire.NodeID) error {
+	return a.run(t, operation{
+		to: a.toController, minVersion: 0, maxVersion: 0,
+		request: func(time.Duration) kmsg.Request {
+			req := kmsg.NewPtrUnregisterBrokerRequest()
+			req.BrokerID = int32(node)
+			return req
+		},
+		read: func(r kmsg.Response) (int16, *string) {
+			resp := r.(*kmsg.UnregisterBrokerResponse)
+			return resp.ErrorCode, resp.ErrorMessage
+		},
+	})
+}
+
+// toNode asks one broker in particular.
+func (o *office) toNode(node wire.NodeID) route {
+	return func() (wire.NodeID, bool) {
+		_, known := o.net.meta.Addr(node)
+		return node, known
+	}
+}
+
+// ReplicaSize is what one replica takes up on a broker's disk.
+type ReplicaSize struct {
+	wire.TopicPartition
+	Node wire.NodeID
+	// Bytes are those of the record files.
+	Bytes int64
+	// Lag is in records.
+	Lag int64
+}
+
+// DescribeLogDirs lists the replicas on the broker that is asked, sorted.
+func (a *Admin) DescribeLogDirs(t *env.Task, node wire.NodeID) ([]ReplicaSize, error) {
+	var sizes []ReplicaSize
+	err := a.run(t, operation{
+		to: a.toNode(node), minVersion: 1, maxVersion: 4,
+		request: func(time.Duration) kmsg.Request { return kmsg.NewPtrDescribeLogDirsRequest() },
+		read: func(r kmsg.Response) (int16, *string) {
+			resp := r.(*kmsg.DescribeLogDirsResponse)
+			sizes = nil
+			for i := range resp.Dirs {
+				if resp.Dirs[i].ErrorCode != 0 {
+					return resp.Dirs[i].ErrorCode, nil
+				}
+				for _, rt := range resp.Dirs[i].Topics {
+					for _, p := range rt.Partitions {
+						sizes = append(sizes, ReplicaSize{
+							TopicPartition: wire.TopicPartition{Topic: rt.Topic, Partition: p.Partition}, Node: node, Bytes: p.Size, Lag: p.OffsetLag,
+						})
+					}
+				}
+			}
+			return resp.ErrorCode, nil
+		},
+	})
+	slices.SortFunc(sizes, func(a, b ReplicaSize) int {
+		return cmp.Or(a.Compare(b.TopicPartition), cmp.Compare(a.Node, b.Node))
+	})
+	return sizes, err
+}
