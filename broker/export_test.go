@@ -11,6 +11,8 @@ type Held struct {
 	Acks     int // produces that wait for the high watermark
 	Sessions int
 	Early    int // requests before the metadata was replayed
+	// Coordinated are requests that the shards of groups and transactions hold.
+	Coordinated int
 }
 
 // Held is for tests of what is let go.
@@ -25,6 +27,9 @@ func (n *Node) Held() Held {
 	for _, p := range n.replicas.list {
 		h.Fetches += len(p.fetches)
 		h.Acks += len(p.acks)
+	}
+	for _, c := range n.coordinators.list {
+		h.Coordinated += len(c.waiting) + len(c.marking)
 	}
 	return h
 }

@@ -33,6 +33,7 @@ func newLab(t testing.TB, nodes int, properties map[string]string) *lab {
 	cfg.Nodes, cfg.Voters = nodes, nodes
 	cfg.Properties = map[string]string{
 		"default.replication.factor": fmt.Sprint(nodes), "min.insync.replicas": "1", "auto.create.topics.enable": "false",
+		"offsets.topic.replication.factor": fmt.Sprint(nodes), "offsets.topic.num.partitions": "4", "group.initial.rebalance.delay.ms": "0",
 	}
 	maps.Copy(cfg.Properties, properties)
 	var err error
