@@ -40,12 +40,21 @@ type Cluster struct {
 	Controller wire.NodeID
 	// OldGreeting: ApiVersions is served in version 0 only.
 	OldGreeting bool
+	// TransactionVersion is the finalised feature level: 2 is the second protocol.
+	TransactionVersion int16
 
 	served *wire.Versions
 	nodes  map[wire.NodeID]*node
 	topics map[string]*Topic
 	ids    uint64
 	codec  *wire.Codec
+	// coordinators by group or transactional id; see Coordinate.
+	coordinators map[string]wire.NodeID
+	transactions map[string]*Transaction
+	// offsets that transactions committed, by group.
+	offsets map[string]map[wire.TopicPartition]int64
+	// producers is the last producer id given out.
+	producers int64
 }
 
 type node struct {
@@ -74,6 +83,9 @@ type Partition struct {
 	Hold          bool
 	Batches       []Batch
 	parked        []func()
+	// writers by producer id, and the aborted transactions in the log's order.
+	writers map[int64]*writer
+	aborted []aborted
 }
 
 // Batch is one batch in a log, as stored.
@@ -83,7 +95,7 @@ type Batch struct {
 }
 
 // Keys served.
-var keys = []int16{0, 1, 2, 3, 18, 19, 20, 23, 32, 37, 44, 60}
+var keys = []int16{0, 1, 2, 3, 10, 18, 19, 20, 22, 23, 24, 25, 26, 28, 32, 37, 44, 60}
 
 // NewCluster starts nodes 1 to n; node 1 is the controller.
 func NewCluster(w *World, n int) *Cluster {
@@ -93,6 +105,9 @@ func NewCluster(w *World, n int) *Cluster {
 		served: wire.ServedVersions(keys...),
 		nodes:  make(map[wire.NodeID]*node), topics: make(map[string]*Topic),
 		codec: wire.NewCodec(wire.DefaultMaxDecompressed),
+
+		coordinators: make(map[string]wire.NodeID), transactions: make(map[string]*Transaction),
+		offsets: make(map[string]map[wire.TopicPartition]int64), producers: 1000,
 	}
 	for id := wire.NodeID(1); int(id) <= n; id++ {
 		name := fmt.Sprintf("node%d", id)
@@ -201,6 +216,7 @@ func (p *Partition) Append(b []byte) wire.Offset {
 		panic(err)
 	}
 	p.Batches = append(p.Batches, Batch{Header: h, Bytes: b})
+	p.note(p.Batches[len(p.Batches)-1])
 	if !p.Hold {
 		p.HighWatermark = p.End()
 	}
@@ -213,6 +229,10 @@ func (p *Partition) Append(b []byte) wire.Offset {
 func (p *Partition) Truncate(to wire.Offset) {
 	p.Batches = slices.DeleteFunc(p.Batches, func(b Batch) bool { return b.Header.NextOffset() > to })
 	p.HighWatermark = min(p.HighWatermark, p.End())
+	p.writers, p.aborted = nil, nil
+	for _, b := range p.Batches {
+		p.note(b)
+	}
 	p.release()
 }
 
@@ -244,14 +264,23 @@ func (p *Partition) release() {
 func (c *Cluster) Values(tp wire.TopicPartition) []string {
 	var vs []string
 	for _, b := range c.Partition(tp).Batches {
-		recs, err := c.codec.Records(b.Bytes)
-		if err != nil {
-			panic(err)
-		}
-		var r wire.Record
-		for recs.Next(&r) {
-			vs = append(vs, string(r.Value))
-		}
+		vs = append(vs, c.values(b)...)
+	}
+	return vs
+}
+
+// values lists those in a batch; a marker has none.
+func (c *Cluster) values(b Batch) (vs []string) {
+	if b.Header.Control() {
+		return nil
+	}
+	recs, err := c.codec.Records(b.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	var r wire.Record
+	for recs.Next(&r) {
+		vs = append(vs, string(r.Value))
 	}
 	return vs
 }

@@ -84,8 +84,8 @@ func (c *Cluster) produce(node wire.NodeID, req *kmsg.ProduceRequest, f Fault) k
 				if !wire.CheckCRC(rp.Records) {
 					panic("clienttest: the client sent a batch with a wrong CRC")
 				}
-				pp.BaseOffset = int64(p.Append(rp.Records))
 				pp.LogStartOffset = int64(p.LogStart)
+				code, pp.BaseOffset = c.append(req, wire.TopicPartition{Topic: rt.Topic, Partition: rp.Partition}, p, rp.Records)
 			}
 			if f.Code != 0 {
 				code, pp.BaseOffset = f.Code, -1
@@ -96,6 +96,22 @@ func (c *Cluster) produce(node wire.NodeID, req *kmsg.ProduceRequest, f Fault) k
 		resp.Topics = append(resp.Topics, pt)
 	}
 	return resp
+}
+
+// append stores a produced batch, once if its producer is idempotent.
+func (c *Cluster) append(req *kmsg.ProduceRequest, tp wire.TopicPartition, p *Partition, b []byte) (code int16, base int64) {
+	h, err := wire.ReadBatchHeader(b)
+	if err != nil {
+		panic(err)
+	}
+	code, at := p.check(&h)
+	if code != 0 || at != wire.NoOffset {
+		return code, int64(at)
+	}
+	if code := c.verify(req, tp, &h); code != 0 {
+		return code, -1
+	}
+	return 0, int64(p.Append(b))
 }
 
 // fetch answers once there are bytes, an error, or no time left.
@@ -118,7 +134,7 @@ func (s *session) fetch(req *kmsg.FetchRequest, f Fault, until int64, reply func
 				code = f.Code
 			}
 			if code == 0 {
-				code = c.readLog(p, &rp, int(req.MaxBytes)-size, &fp)
+				code = c.readLog(p, &rp, int(req.MaxBytes)-size, req.IsolationLevel == 1, &fp)
 			}
 			fp.ErrorCode = code
 			failed = failed || code != 0 || fp.DivergingEpoch.EndOffset >= 0
@@ -149,8 +165,12 @@ func (s *session) fetch(req *kmsg.FetchRequest, f Fault, until int64, reply func
 }
 
 // readLog fills one partition of a fetch response.
-func (c *Cluster) readLog(p *Partition, rp *kmsg.FetchRequestTopicPartition, room int, fp *kmsg.FetchResponseTopicPartition) int16 {
-	fp.HighWatermark, fp.LastStableOffset, fp.LogStartOffset = int64(p.HighWatermark), int64(p.HighWatermark), int64(p.LogStart)
+func (c *Cluster) readLog(p *Partition, rp *kmsg.FetchRequestTopicPartition, room int, committed bool, fp *kmsg.FetchResponseTopicPartition) int16 {
+	fp.HighWatermark, fp.LastStableOffset, fp.LogStartOffset = int64(p.HighWatermark), int64(p.LastStable()), int64(p.LogStart)
+	limit := p.HighWatermark
+	if committed {
+		limit = p.LastStable()
+	}
 	from := wire.Offset(rp.FetchOffset)
 	if rp.LastFetchedEpoch >= 0 {
 		epoch, end := p.EpochEnd(wire.LeaderEpoch(rp.LastFetchedEpoch))
@@ -163,14 +183,24 @@ func (c *Cluster) readLog(p *Partition, rp *kmsg.FetchRequestTopicPartition, roo
 		return kerr.OffsetOutOfRange.Code
 	}
 	room = min(room, int(rp.PartitionMaxBytes))
+	end := from
 	for _, b := range p.Batches {
-		if b.Header.NextOffset() <= from || b.Header.NextOffset() > p.HighWatermark {
+		if b.Header.NextOffset() <= from || b.Header.NextOffset() > limit {
 			continue
 		}
 		if len(fp.RecordBatches) > 0 && len(fp.RecordBatches)+len(b.Bytes) > room {
 			break
 		}
 		fp.RecordBatches = append(fp.RecordBatches, b.Bytes...)
+		end = b.Header.NextOffset()
+	}
+	if committed {
+		fp.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
+		for _, a := range p.abortedIn(from, end) {
+			at := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+			at.ProducerID, at.FirstOffset = a.producer, int64(a.first)
+			fp.AbortedTransactions = append(fp.AbortedTransactions, at)
+		}
 	}
 	return 0
 }
@@ -188,6 +218,8 @@ func (c *Cluster) listOffsets(node wire.NodeID, req *kmsg.ListOffsetsRequest, f 
 			case f.Code != 0:
 				code = f.Code
 			case code != 0:
+			case rp.Timestamp == -1 && req.IsolationLevel == 1:
+				lp.Offset, lp.LeaderEpoch = int64(p.LastStable()), int32(p.Epoch)
 			case rp.Timestamp == -1:
 				lp.Offset, lp.LeaderEpoch = int64(p.HighWatermark), int32(p.Epoch)
 			case rp.Timestamp == -2:

@@ -116,7 +116,8 @@ func (s *session) greet(h wire.RequestHeader, err error) {
 	} else if err != nil {
 		panic("clienttest: " + err.Error())
 	}
-	resp := s.cluster.served.ApiVersionsResponse(version, nil, -1)
+	features := []wire.Feature{{Name: "transaction.version", Min: 0, Max: 2, Finalized: s.cluster.TransactionVersion}}
+	resp := s.cluster.served.ApiVersionsResponse(version, features, 1)
 	if s.cluster.OldGreeting {
 		i := slices.IndexFunc(resp.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == 18 })
 		resp.ApiKeys[i].MaxVersion = 0
@@ -143,6 +144,10 @@ func (s *session) dispatch(req kmsg.Request, f Fault, reply func(kmsg.Response))
 	case *kmsg.OffsetForLeaderEpochRequest:
 		reply(c.offsetsForEpochs(s.node.id, req, f))
 	default:
+		if resp, ok := c.transact(s.node.id, req, f); ok {
+			reply(resp)
+			return
+		}
 		switch req.(type) {
 		case *kmsg.DescribeConfigsRequest, *kmsg.DescribeClusterRequest:
 			reply(c.administer(req, f))
