@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -31,6 +32,8 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 		conn := l.dial(task, 1)
 		r := conn.call(task, produceTo("orders", 0, -1, batch(t, wire.BatchOptions{}, "a", "b", "c")), 9)
 		wantCode(t, "produce", r.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode, nil)
+		_, r, _ = l.settled(task, 1, "versions", commitOf("versions", "", -1, "orders", 7), 6, commitCode)
+		wantCode(t, "commit", commitCode(r), nil)
 	})
 	created := 0
 	tests := map[kmsg.Key]served{
@@ -222,18 +225,6 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 				t.Errorf("answer %+v", r)
 			}
 		}},
-		kmsg.FindCoordinator: {0, 6, func(int16) kmsg.Request {
-			r := kmsg.NewPtrFindCoordinatorRequest()
-			r.CoordinatorKey, r.CoordinatorKeys = "g", []string{"g"}
-			return r
-		}, func(t *testing.T, v int16, resp kmsg.Response) {
-			r := resp.(*kmsg.FindCoordinatorResponse)
-			if v >= 4 {
-				wantCode(t, "coordinator", r.Coordinators[0].ErrorCode, kerr.CoordinatorNotAvailable)
-				return
-			}
-			wantCode(t, "coordinator", r.ErrorCode, kerr.CoordinatorNotAvailable)
-		}},
 		kmsg.InitProducerID: {0, 5, func(int16) kmsg.Request { return kmsg.NewPtrInitProducerIDRequest() },
 			func(t *testing.T, v int16, resp kmsg.Response) {
 				r := resp.(*kmsg.InitProducerIDResponse)
@@ -376,6 +367,7 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 			wantCode(t, "a vote in an envelope", resp.(*kmsg.EnvelopeResponse).ErrorCode, kerr.InvalidRequest)
 		}},
 	}
+	maps.Copy(tests, servedGroups())
 	var advertised []kmsg.ApiVersionsResponseApiKey
 	l.do(func(task *env.Task) {
 		conn := l.dial(task, 1)
