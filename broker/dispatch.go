@@ -40,6 +40,7 @@ func (n *Node) registerHandlers() {
 		on(kmsg.ListConfigResources, onceCaughtUp(handleListConfigResources))
 		on(kmsg.DescribeLogDirs, onceCaughtUp(handleDescribeLogDirs))
 		on(kmsg.OffsetForLeaderEpoch, handleOffsetForLeaderEpoch)
+		on(kmsg.DescribeProducers, onceCaughtUp(handleDescribeProducers))
 		on(kmsg.FindCoordinator, onceCaughtUp(handleFindCoordinator))
 		on(kmsg.JoinGroup, handleJoinGroup)
 		on(kmsg.SyncGroup, handleSyncGroup)

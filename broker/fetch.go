@@ -129,7 +129,8 @@ func (op *fetchOp) judge(part *fetchPart) (storage.ReadRequest, bool) {
 		return storage.ReadRequest{}, false
 	}
 	a := part.p.leader.Answer(part.req)
-	part.out.HighWatermark, part.out.LastStableOffset = int64(a.HighWatermark), int64(a.HighWatermark)
+	stable := part.p.log.LastStableOffset(a.HighWatermark)
+	part.out.HighWatermark, part.out.LastStableOffset = int64(a.HighWatermark), int64(stable)
 	part.out.LogStartOffset = int64(a.LogStart)
 	part.out.ErrorCode = 0
 	if op.committed {
@@ -151,11 +152,14 @@ func (op *fetchOp) judge(part *fetchPart) (storage.ReadRequest, bool) {
 	if op.isReplica && part.p.holdBackTo(part.req.Replica) {
 		return storage.ReadRequest{}, false
 	}
-	limit := min(part.limit, op.budget)
-	if a.Limit <= part.req.Offset || limit <= 0 && op.size > 0 {
+	limit, upTo := min(part.limit, op.budget), a.Limit
+	if op.committed {
+		upTo = min(upTo, stable)
+	}
+	if upTo <= part.req.Offset || limit <= 0 && op.size > 0 {
 		return storage.ReadRequest{}, false
 	}
-	return storage.ReadRequest{From: part.req.Offset, UpTo: a.Limit, MaxBytes: limit, MinOneBatch: op.size == 0}, true
+	return storage.ReadRequest{From: part.req.Offset, UpTo: upTo, MaxBytes: limit, MinOneBatch: op.size == 0}, true
 }
 
 func (op *fetchOp) took(part *fetchPart, res storage.ReadResult, err error) {
@@ -172,8 +176,20 @@ func (op *fetchOp) took(part *fetchPart, res storage.ReadResult, err error) {
 	if op.isReplica {
 		part.p.sentTo(part.req.Replica, res.Size)
 	}
+	if op.committed && res.Size > 0 {
+		part.addAborted()
+	}
 	op.size += res.Size
 	op.budget -= res.Size
+}
+
+// addAborted lists the aborted transactions that have records in what was read.
+func (part *fetchPart) addAborted() {
+	for _, a := range part.p.log.AbortedTransactions(part.req.Offset, part.res.NextOffset) {
+		t := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+		t.ProducerID, t.FirstOffset = a.ProducerID, int64(a.FirstOffset)
+		part.out.AbortedTransactions = append(part.out.AbortedTransactions, t)
+	}
 }
 
 // decide answers, or parks the request until something changes.
@@ -214,8 +230,11 @@ func (op *fetchOp) hasNews(p *partition) bool {
 			continue
 		}
 		end := p.leader.HighWatermark()
-		if op.isReplica {
+		switch {
+		case op.isReplica:
 			end = p.leader.LogEnd()
+		case op.committed:
+			end = p.log.LastStableOffset(end)
 		}
 		return end > part.req.Offset && end > part.res.NextOffset
 	}

@@ -12,16 +12,16 @@ import (
 	"odradek/broker/wire"
 )
 
-// Fetch (key 1, versions 4-18). Consumers read below the high watermark, followers to
-// the log end. The answer waits until min bytes are there, an error is, or max wait is
+// Fetch (key 1, versions 4-18). Consumers read below the high watermark or, of committed
+// records only, the last stable offset, with a list of the aborted transactions among what
+// they get; followers read to the log end. The answer waits until min bytes are there, an error is, or max wait is
 // over (fetch.go). A batch larger than the limits is still returned whole if it is the
 // first (KIP-74). Sessions (KIP-227) are package fetchsession's. From version 16 on, an
 // outdated client is told the leader (KIP-951). Fetches of the metadata log go to the
 // quorum (quorum_wire.go).
 //
-// Deviations: followers do not serve consumers (KIP-392); the rack id is ignored. While
-// there are no transactions the last stable offset is the high watermark. A partition
-// named twice is fetched once, as in Kafka, from where it was named last.
+// Deviations: followers do not serve consumers (KIP-392); the rack id is ignored. A
+// partition named twice is fetched once, as in Kafka, from where it was named last.
 func handleFetch(n *Node, r *request) {
 	req := r.msg.(*kmsg.FetchRequest)
 	if isQuorumFetch(r.header.Version, req) {

@@ -22,8 +22,8 @@ const (
 // lowestListOffsets is the version of ListOffsets in which a negative timestamp came.
 var lowestListOffsets = map[int64]int16{listLatest: 1, listEarliest: 1, listMaxTimestamp: 7, listEarliestLocal: 8, listLatestTiered: 9}
 
-// ListOffsets (key 2, versions 1-10). Latest is the high watermark for consumers and
-// is refused with OFFSET_NOT_AVAILABLE while a new leader might still be behind what an
+// ListOffsets (key 2, versions 1-10). Latest is the high watermark for consumers, or the
+// last stable offset for those that read only committed records, and is refused with OFFSET_NOT_AVAILABLE while a new leader might still be behind what an
 // earlier one answered (KIP-207). A partition that is asked for twice is INVALID_REQUEST,
 // a timestamp that the version does not know UNSUPPORTED_VERSION. There is no tiered storage: the earliest local offset
 // is the earliest, and there is no tiered one.
@@ -73,7 +73,7 @@ func handleListOffsets(n *Node, r *request) {
 				continue
 			}
 			open++
-			n.listOffset(t.Topic, ask, wire.NodeID(req.ReplicaID), func(found storage.TimestampOffset, code int16) {
+			n.listOffset(t.Topic, ask, wire.NodeID(req.ReplicaID), req.IsolationLevel == 1, func(found storage.TimestampOffset, code int16) {
 				out.ErrorCode = code
 				if code == 0 {
 					out.Timestamp, out.Offset, out.LeaderEpoch = found.Timestamp, int64(found.Offset), int32(found.Epoch)
@@ -86,10 +86,10 @@ func handleListOffsets(n *Node, r *request) {
 }
 
 // listOffset answers for one partition, perhaps at once.
-func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartition, replicaID wire.NodeID, done func(storage.TimestampOffset, int16)) {
+func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartition, replicaID wire.NodeID, committed bool, done func(storage.TimestampOffset, int16)) {
 	none := storage.TimestampOffset{Timestamp: -1, Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
 	if p := n.replicas.lookup(topic, req.Partition); p != nil && p.aboutToLead() {
-		p.opening = append(p.opening, func() { n.listOffset(topic, req, replicaID, done) })
+		p.opening = append(p.opening, func() { n.listOffset(topic, req, replicaID, committed, done) })
 		return
 	}
 	p, code := n.leading(topic, req.Partition)
@@ -107,6 +107,9 @@ func (n *Node) listOffset(topic string, req *kmsg.ListOffsetsRequestTopicPartiti
 		replicaID = wire.NoNode
 	}
 	latest, kafkaErr := p.leader.LatestOffset(replicaID)
+	if committed && kafkaErr == nil && replicaID == wire.NoNode {
+		latest = p.lastStableOffset()
+	}
 	epoch := p.leader.LeaderEpoch()
 	switch req.Timestamp {
 	case listLatest:

@@ -26,17 +26,23 @@ var (
 // there is no answer; an error then closes the connection, which is the only way to
 // tell the client that its metadata is stale. From version 8 on, records at fault are
 // named (KIP-467); from version 10 on, an outdated client is told the leader (KIP-951).
+// A batch of an idempotent producer that is in the log already is acknowledged like its
+// first copy, once that is replicated. A transactional batch that may be the first of its
+// transaction waits until the transaction coordinator has confirmed the transaction, or
+// from version 12 on added the partition to it (KIP-890, verification.go).
 //
 // Deviations: requests of one connection are appended in their order but not one after
 // the other: the next may be appended before this one is acknowledged. Kafka waits. A
 // partition that a request names twice is appended to twice, where Kafka drops one of
 // them. Internal topics are closed to every client, also to those that call themselves
-// __admin_client. There are no transactions: INVALID_TXN_STATE.
+// __admin_client. A transactional batch without a transactional id is refused by itself,
+// in Kafka with the whole request. Package producers has the rules for producers.
 func handleProduce(n *Node, r *request) {
 	req := r.msg.(*kmsg.ProduceRequest)
 	op := newProduceOp(n, r, req)
 	r.waiter = op
 	op.open++ // held until every partition is under way
+	terms := appendTerms{version: r.header.Version, acks: req.Acks, transactionalID: req.TransactionID}
 	k := 0
 	for i := range req.Topics {
 		t := &req.Topics[i]
@@ -47,8 +53,6 @@ func handleProduce(n *Node, r *request) {
 			switch {
 			case req.Acks < -1 || req.Acks > 1:
 				code = kerr.InvalidRequiredAcks.Code
-			case req.TransactionID != nil:
-				code = kerr.InvalidTxnState.Code // there is no coordinator to have begun it
 			case internalTopic(t.Topic):
 				code = kerr.InvalidTopicException.Code
 			}
@@ -57,7 +61,7 @@ func handleProduce(n *Node, r *request) {
 				continue
 			}
 			part.p = p
-			p.append(r.header.Version, req.Acks, t.Partitions[j].Records, part)
+			p.append(terms, t.Partitions[j].Records, part)
 		}
 	}
 	op.release()

@@ -32,6 +32,8 @@ type ReplicaState struct {
 	LogEnd         wire.Offset
 	Flushed        wire.Offset
 	HighWatermark  wire.Offset
+	// LastStableOffset is where this replica's log is decided up to, at most HighWatermark.
+	LastStableOffset wire.Offset
 	// ISR is the leader's committed ISR, MaximalISR includes what it has proposed.
 	ISR, MaximalISR []wire.NodeID
 	Proposing       bool  // a change of the ISR is proposed and not settled
@@ -51,6 +53,7 @@ func (p *partition) state() ReplicaState {
 	s := ReplicaState{TopicPartition: p.tp, TopicID: p.id.TopicID, HighWatermark: p.highWatermark(), Err: p.err, LeaderEpoch: wire.NoLeaderEpoch}
 	if p.log != nil {
 		s.LogStart, s.LogEnd, s.Flushed = p.log.LogStartOffset(), p.log.LogEndOffset(), p.log.FlushedOffset()
+		s.LastStableOffset = p.lastStableOffset()
 	}
 	switch {
 	case p.leader != nil:

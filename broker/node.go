@@ -92,6 +92,9 @@ type Node struct {
 	lastConn int64
 	peers    map[peerKey]*peer
 
+	// verifier asks transaction coordinators, nil if there are none.
+	verifier transactionVerifier
+
 	// stopped is set once nothing may happen any more. stopping are those who asked for a
 	// stop that is under way.
 	stopped  bool
@@ -185,6 +188,7 @@ func (n *Node) start(t *env.Task) {
 	n.every(ms(n.cfg.HWCheckpointIntervalMs), func() { n.replicas.checkpoint(n.warn("checkpoint-failed")) })
 	n.every(ms(n.cfg.RecoveryPointIntervalMs), func() { n.store.Checkpoint(n.warn("checkpoint-failed")) })
 	n.every(ms(n.cfg.RetentionCheckMs), n.replicas.retain)
+	n.every(ms(n.cfg.ProducerIDCheckMs), n.replicas.expireProducers)
 }
 
 // advertise settles where others are told to reach this node.

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -44,6 +43,10 @@ type partition struct {
 	// Those that were given up meanwhile go when they are more than the others.
 	acks    []*produced
 	givenUp int
+	// markers wait for the high watermark as well, verifications for a transaction
+	// coordinator.
+	markers       []parkedMarker
+	verifications []*verifying
 	// coordination is the groups or transactions of a leader of an internal topic.
 	coordination *coordination
 	// fetches wait for this partition to have more to read.
@@ -218,11 +221,7 @@ func (p *partition) resign(code int16) {
 	p.leader = nil
 	p.probe()
 	p.uncoordinate()
-	waiting := p.acks
-	p.acks, p.givenUp = nil, 0
-	for _, part := range waiting {
-		part.finish(appendError(code, ""))
-	}
+	p.refuseWaiting(code)
 	p.wakeFetches(true)
 }
 
@@ -278,40 +277,6 @@ func (p *partition) apply(c replica.LeaderChange) {
 	p.arm()
 }
 
-// release answers the acks=all produces that the high watermark has reached.
-func (p *partition) release() {
-	k := 0
-	for ; k < len(p.acks); k++ {
-		part := p.acks[k]
-		if part.done {
-			p.givenUp--
-			continue
-		}
-		reached, kafkaErr := p.leader.Acked(part.required)
-		if !reached {
-			break
-		}
-		if kafkaErr != nil {
-			part.res = appendError(kafkaErr.Code, "")
-		} else {
-			p.probeAcked(part.required)
-		}
-		part.finish(part.res)
-	}
-	p.acks = slices.Delete(p.acks, 0, k)
-}
-
-// forgetAck lets go of a produce that does not wait any more.
-func (p *partition) forgetAck(part *produced) {
-	if !part.parked {
-		return
-	}
-	if p.givenUp++; 2*p.givenUp > len(p.acks) {
-		p.acks = slices.DeleteFunc(p.acks, func(w *produced) bool { return w.done })
-		p.givenUp = 0
-	}
-}
-
 // arm sets the timer for the leader's deadline, unless it is set for sooner: the
 // deadline mostly moves away, with every fetch.
 func (p *partition) arm() {
@@ -347,71 +312,6 @@ func (p *partition) wakeFetches(all bool) {
 	}
 }
 
-// appendResult is what a produce learns about its batch.
-type appendResult struct {
-	base       wire.Offset
-	appendTime int64 // ms, -1 unless message.timestamp.type=LogAppendTime
-	logStart   wire.Offset
-	code       int16
-	message    string
-	records    []wire.RecordError
-}
-
-func appendError(code int16, message string) appendResult {
-	return appendResult{base: wire.NoOffset, appendTime: -1, logStart: wire.NoOffset, code: code, message: message}
-}
-
-// append validates and appends a produced batch. part gets the result, perhaps at
-// once: with acks 0 and 1 after the write, with acks=all after the high watermark
-// passed the batch.
-func (p *partition) append(version int16, acks int16, b []byte, part *produced) {
-	if acks == -1 {
-		if kafkaErr := p.leader.CheckProduce(); kafkaErr != nil {
-			part.finish(appendError(kafkaErr.Code, ""))
-			return
-		}
-	}
-	p.n.env.CPU.Charge(env.OpCRC, len(b))
-	h, batch, err := p.n.codec.Validate(b, p.n.produceRules(version, &p.topic))
-	if err != nil {
-		var bad *wire.BatchError
-		if !errors.As(err, &bad) {
-			panic(err)
-		}
-		r := appendError(bad.Code.Code, bad.Message)
-		r.records = bad.Records
-		part.finish(r)
-		return
-	}
-	if h.Transactional() {
-		// Nobody would ever end that transaction, and readers of committed records
-		// would wait for it.
-		part.finish(appendError(kerr.InvalidTxnState.Code, "this broker has no transactions"))
-		return
-	}
-	leader := p.leader
-	p.log.Append(batch, storage.AppendOptions{Epoch: leader.LeaderEpoch()}, func(res storage.AppendResult, err error) {
-		switch {
-		case part.done: // timed out, or the client has gone
-			return
-		case err != nil:
-			part.finish(appendError(p.storageCode(err), ""))
-			return
-		case p.leader != leader:
-			// Written, but by a leader whose epoch is over: the next one may cut it off.
-			part.finish(appendError(notLeader, ""))
-			return
-		}
-		part.res = appendResult{base: res.BaseOffset, appendTime: res.AppendTime, logStart: p.log.LogStartOffset()}
-		if acks != -1 {
-			part.finish(part.res)
-			return
-		}
-		part.required, part.parked = res.NextOffset, true
-		p.acks = append(p.acks, part)
-	})
-}
-
 // notLeading is the error for a request that only the leader serves, or 0.
 func (p *partition) notLeading() int16 {
 	switch {
@@ -421,18 +321,6 @@ func (p *partition) notLeading() int16 {
 		return kerr.NotLeaderForPartition.Code
 	}
 	return 0
-}
-
-func (p *partition) storageCode(err error) int16 {
-	var invalid *storage.InvalidBatchError
-	var stale *storage.StaleEpochError
-	switch {
-	case errors.As(err, &invalid):
-		return kerr.CorruptMessage.Code
-	case errors.As(err, &stale), errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrTruncating):
-		return kerr.NotLeaderForPartition.Code
-	}
-	return kerr.KafkaStorageError.Code
 }
 
 // highWatermark is the one this replica knows.
@@ -445,6 +333,10 @@ func (p *partition) highWatermark() wire.Offset {
 	}
 	return p.hw
 }
+
+// lastStableOffset is the offset below which everything is decided, as far as this replica
+// knows.
+func (p *partition) lastStableOffset() wire.Offset { return p.log.LastStableOffset(p.highWatermark()) }
 
 func replicaPartition(m *metadata.Partition) replica.Partition {
 	return replica.Partition{LeaderEpoch: m.LeaderEpoch, PartitionEpoch: m.Epoch, Replicas: m.Replicas, ISR: m.ISR, ELR: m.ELR}

@@ -116,6 +116,7 @@ func (p *partition) probe() {
 	s := ReplicaState{
 		TopicPartition: p.tp, TopicID: p.id.TopicID, HighWatermark: p.highWatermark(), Err: p.err, LeaderEpoch: wire.NoLeaderEpoch,
 		LogStart: p.log.LogStartOffset(), LogEnd: p.log.LogEndOffset(), Flushed: p.log.FlushedOffset(),
+		LastStableOffset: p.lastStableOffset(),
 	}
 	var version replica.ISRVersion
 	switch {
@@ -142,13 +143,13 @@ func (p *partition) probe() {
 
 // plainState is what can be compared of a ReplicaState.
 type plainState struct {
-	start, end, flushed, hw wire.Offset
-	epoch                   wire.LeaderEpoch
-	leads, failed           bool
+	start, end, flushed, hw, stable wire.Offset
+	epoch                           wire.LeaderEpoch
+	leads, failed                   bool
 }
 
 func (s *ReplicaState) plain() plainState {
-	return plainState{s.LogStart, s.LogEnd, s.Flushed, s.HighWatermark, s.LeaderEpoch, s.Leads, s.Err != nil}
+	return plainState{s.LogStart, s.LogEnd, s.Flushed, s.HighWatermark, s.LastStableOffset, s.LeaderEpoch, s.Leads, s.Err != nil}
 }
 
 // probe tells of the quorum if something changed since the last time.

@@ -260,6 +260,15 @@ func (rs *replicas) retain() {
 	}
 }
 
+// expireProducers has every log forget producers that have been idle for long.
+func (rs *replicas) expireProducers() {
+	for _, p := range rs.list {
+		if p.log != nil && p.err == nil {
+			p.log.ExpireProducers(int64(rs.n.cfg.ProducerIDExpirationMs))
+		}
+	}
+}
+
 // logStartMoved tells the role that records at the beginning are gone.
 func (p *partition) logStartMoved() {
 	p.probe()

@@ -13,10 +13,11 @@ import (
 type Origin uint8
 
 const (
+	// Own is this broker, in what it has already decided.
+	Own Origin = iota
 	// Client is a producer: everything is checked.
-	Client Origin = iota
-	// Coordinator is a coordinator on this broker, on behalf of a producer: without
-	// sequence numbers.
+	Client
+	// Coordinator is a coordinator, on behalf of a producer: without sequence numbers.
 	Coordinator
 )
 

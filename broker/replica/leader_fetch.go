@@ -164,7 +164,7 @@ func (l *Leader) LatestOffset(replica wire.NodeID) (wire.Offset, *kerr.Error) {
 	if replica != wire.NoNode {
 		return l.logEnd, nil
 	}
-	if !l.HighWatermarkExposed() {
+	if !l.HighWatermarkExposed() && !l.cfg.Fail.On(failpoint.ZooLatestBeforeEpochStart) {
 		return wire.NoOffset, kerr.OffsetNotAvailable
 	}
 	return l.hw, nil

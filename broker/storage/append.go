@@ -16,9 +16,9 @@ type AppendOptions struct {
 	Epoch wire.LeaderEpoch
 	// Sync has the append acknowledged only once it is durable.
 	Sync bool
-	// Producer has a batch with a producer id judged by package producers, as a client's
-	// must be. There may be only one batch then.
-	Producer *producers.Rules
+	// Rules are those by which a batch with a producer id is judged. There may be only
+	// one batch then. Without an origin it is not judged.
+	Rules producers.Rules
 }
 
 // AppendResult says what became of an append.
@@ -45,8 +45,8 @@ func (l *Log) Append(batches []byte, opts AppendOptions, done func(AppendResult,
 	if err == nil && opts.Epoch < l.epochs.latest() {
 		err = &StaleEpochError{Got: opts.Epoch, Latest: l.epochs.latest()}
 	}
-	if err == nil && c.produced && opts.Producer != nil {
-		first, duplicate, refusal := l.judge(c, opts.Producer)
+	if err == nil && c.produced && opts.Rules.Origin != producers.Own {
+		first, duplicate, refusal := l.judge(c, &opts.Rules)
 		if duplicate {
 			l.acknowledge(first, opts.Sync, done)
 			return

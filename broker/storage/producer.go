@@ -47,7 +47,7 @@ func (l *Log) NoteRefused(batch []byte) {
 	if err != nil || !h.HasProducer() || h.Transactional() {
 		return
 	}
-	if _, duplicate, err := l.producers.Check(&h, producers.Rules{}); duplicate || err != nil {
+	if _, duplicate, err := l.producers.Check(&h, producers.Rules{Origin: producers.Client}); duplicate || err != nil {
 		return
 	}
 	h.BaseOffset = l.plan.next

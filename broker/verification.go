@@ -1,0 +1,123 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"odradek/broker/producers"
+	"odradek/broker/wire"
+)
+
+// A transaction that the coordinator does not know of would never get a marker, and hold
+// up everybody who reads committed records. So before a transaction's first batch is
+// appended to a partition, its leader asks the coordinator whether the partition has been
+// added to it (KIP-890), or from Produce version 12 on has it added.
+
+// transactionVerifier asks the coordinator of a transactional id whether the producer's
+// open transaction includes a partition, or has it added. done gets Kafka's error, later.
+type transactionVerifier func(transactionalID string, producerID int64, epoch int16, tp wire.TopicPartition, add bool, done func(code int16))
+
+// verifying is a question to a transaction coordinator that is under way.
+type verifying struct {
+	producer verifiedProducer
+	waiting  []func(code int16)
+}
+
+type verifiedProducer struct {
+	id    int64
+	epoch int16
+}
+
+// The versions of Produce in which a client knows what it is told of its transaction.
+const (
+	produceAbortable = 11 // TRANSACTION_ABORTABLE
+	produceAdds      = 12 // partitions are added by producing to them
+)
+
+// mustVerify reports whether a transactional batch has to wait for the coordinator: it
+// would be the first of its transaction here, or that one is waiting before it. A batch
+// that is refused or a duplicate anyway need not.
+func (p *partition) mustVerify(h *wire.BatchHeader, rules producers.Rules) bool {
+	if !rules.Verify {
+		return false
+	}
+	if p.verification(verifiedProducer{h.ProducerID, h.ProducerEpoch}) != nil {
+		return true // else the batches would change places
+	}
+	_, _, err := p.log.Producers().Check(h, rules)
+	refused, ok := err.(*producers.Refusal)
+	return ok && refused.Unverified
+}
+
+func (p *partition) verification(who verifiedProducer) *verifying {
+	for _, v := range p.verifications {
+		if v.producer == who {
+			return v
+		}
+	}
+	return nil
+}
+
+// verify asks the coordinator about the transaction of a batch, or joins those that wait
+// for its answer, and then tells done, in the order of the calls: the guard to append with,
+// or the error for the producer.
+func (p *partition) verify(h *wire.BatchHeader, terms appendTerms, done func(producers.Guard, int16)) {
+	who := verifiedProducer{h.ProducerID, h.ProducerEpoch}
+	adds := terms.version >= produceAdds
+	guard := p.log.Verify(h, adds)
+	leader := p.leader
+	goOn := func(code int16) {
+		switch {
+		case code != 0:
+			done(producers.NoGuard, code)
+		case p.leader != leader || p.err != nil:
+			done(producers.NoGuard, notLeader)
+		default:
+			done(guard, 0)
+		}
+	}
+	if v := p.verification(who); v != nil {
+		v.waiting = append(v.waiting, goOn)
+		return
+	}
+	v := &verifying{producer: who, waiting: []func(int16){goOn}}
+	p.verifications = append(p.verifications, v)
+	answered := func(code int16) {
+		for i := range p.verifications {
+			if p.verifications[i] == v {
+				p.verifications = append(p.verifications[:i], p.verifications[i+1:]...)
+				break
+			}
+		}
+		for _, goOn := range v.waiting {
+			goOn(verificationCode(code, terms.version))
+		}
+	}
+	if p.n.verifier == nil {
+		answered(kerr.CoordinatorNotAvailable.Code)
+		return
+	}
+	p.n.verifier(*terms.transactionalID, h.ProducerID, h.ProducerEpoch, p.tp, adds, answered)
+}
+
+// verificationCode is the coordinator's error as a producer understands it. What passes by
+// itself becomes NOT_ENOUGH_REPLICAS, which every client retries without asking for new
+// metadata; a newer one knows CONCURRENT_TRANSACTIONS, which is common when transactions
+// follow each other closely.
+func verificationCode(code, version int16) int16 {
+	switch code {
+	case kerr.ConcurrentTransactions.Code:
+		if version >= produceAdds {
+			return code
+		}
+		return kerr.NotEnoughReplicas.Code
+	case kerr.NetworkException.Code, kerr.CoordinatorLoadInProgress.Code, kerr.CoordinatorNotAvailable.Code, kerr.NotCoordinator.Code:
+		return kerr.NotEnoughReplicas.Code
+	case kerr.ProducerFenced.Code:
+		return kerr.InvalidProducerEpoch.Code
+	case kerr.TransactionAbortable.Code:
+		if version < produceAbortable {
+			return kerr.InvalidTxnState.Code
+		}
+	}
+	return code
+}
