@@ -22,7 +22,8 @@ import (
 // Differences from Kafka: a group has no record before its first generation; a member that
 // repeats its request gets REBALANCE_IN_PROGRESS as the answer to the first; equal votes
 // for a protocol are decided by the earliest member; static members that are away
-// are not removed for not sending SyncGroup, only when their session is over.
+// are not removed for not sending SyncGroup, only when their session is over; what fits no
+// record (a name beyond 32 KiB, metadata beyond message.max.bytes) is INVALID_REQUEST.
 func (t *turn) joinGroup(r coordinator.Request, req *kmsg.JoinGroupRequest) {
 	if req.Version == 0 || req.RebalanceTimeoutMillis <= 0 {
 		req.RebalanceTimeoutMillis = req.SessionTimeoutMillis
@@ -46,13 +47,13 @@ func (t *turn) joinGroup(r coordinator.Request, req *kmsg.JoinGroupRequest) {
 }
 
 // checkJoin is what is wrong with a request whatever the group, or nil. What is too
-// long could not be written.
+// long or too large could never be written, and the others would rebalance for ever.
 func (t *turn) checkJoin(r coordinator.Request, req *kmsg.JoinGroupRequest) *kerr.Error {
 	cfg := t.m.cfg.Broker
 	tooLong := len(r.ClientID) > maxString || len(req.ProtocolType) > maxString ||
 		req.InstanceID != nil && (*req.InstanceID == "" || len(*req.InstanceID) > maxString)
 	for _, p := range req.Protocols {
-		tooLong = tooLong || len(p.Name) > maxString || p.Name == ""
+		tooLong = tooLong || len(p.Name) > maxString || p.Name == "" || len(p.Metadata) > t.batchLimit()
 	}
 	switch g := t.m.groups[req.Group]; {
 	case req.Group == "" || len(req.Group) > maxString:

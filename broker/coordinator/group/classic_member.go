@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -143,16 +144,26 @@ func (g *classic) readTopics() map[string]bool {
 	}
 	topics := make(map[string]bool)
 	for _, mb := range g.order {
-		var s kmsg.ConsumerMemberMetadata
-		// What newer clients add comes after what is needed.
-		if err := s.ReadFrom(mb.metadata(g.protocol)); err != nil && len(s.Topics) == 0 {
+		subscribed, ok := subscription(mb.metadata(g.protocol))
+		if !ok {
 			return nil
 		}
-		for _, topic := range s.Topics {
+		for _, topic := range subscribed {
 			topics[topic] = true
 		}
 	}
 	return topics
+}
+
+// subscription is the topics in a consumer's metadata (kmsg.ConsumerMemberMetadata). Only
+// the part that all versions have is read, and no size in it is believed.
+func subscription(metadata []byte) (topics []string, ok bool) {
+	b := kbin.Reader{Src: metadata}
+	b.Int16() // version
+	for n := b.ArrayLen(); n > 0 && b.Ok(); n-- {
+		topics = append(topics, b.String())
+	}
+	return topics, b.Ok()
 }
 
 // hear starts the member's session anew, unless it waits for an answer.
