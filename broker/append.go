@@ -65,16 +65,7 @@ func (p *partition) append(terms appendTerms, b []byte, part *produced) {
 		}
 		rules.Verify = p.n.cfg.TxnPartitionVerification
 		if p.mustVerify(&h, rules) {
-			p.verify(&h, terms, func(guard producers.Guard, code int16) {
-				switch {
-				case part.done:
-				case code != 0:
-					part.finish(appendError(code, ""))
-				default:
-					rules.Guard = guard
-					p.write(batch, terms.acks, rules, part)
-				}
-			})
+			p.verify(&h, terms, unverified{batch, terms.acks, part})
 			return
 		}
 	}
@@ -150,8 +141,11 @@ func (p *partition) acknowledge(part *produced) bool {
 	return true
 }
 
-// forgetAck lets go of a produce that does not wait any more.
-func (p *partition) forgetAck(part *produced) {
+// forget lets go of a produce that does not wait any more.
+func (p *partition) forget(part *produced) {
+	for _, v := range p.verifications {
+		v.waiting = slices.DeleteFunc(v.waiting, func(u unverified) bool { return u.part == part })
+	}
 	if !part.parked {
 		return
 	}

@@ -197,7 +197,7 @@ func (op *produceOp) end() *request {
 		if part := &op.parts[i]; !part.done {
 			part.done = true
 			if part.p != nil {
-				part.p.forgetAck(part)
+				part.p.forget(part)
 			}
 		}
 	}

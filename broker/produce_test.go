@@ -71,8 +71,8 @@ func TestProduceErrors(t *testing.T) {
 	}{
 		{"good", 1, produceTo("orders", 0, -1, good()), nil, nil},
 		{"acks 2", 1, produceTo("orders", 0, 2, good()), kerr.InvalidRequiredAcks, nil},
-		{"transaction", 1, txn, kerr.InvalidTxnState, nil},
-		{"transactional batch", 1, produceTo("orders", 0, -1, batch(t, wire.BatchOptions{Transactional: true, Producer: &wire.Producer{ID: 1}}, "a")), kerr.InvalidTxnState, nil},
+		{"transactional id", 1, txn, nil, nil}, // and a plain batch
+		{"transactional batch", 1, produceTo("orders", 0, -1, batch(t, wire.BatchOptions{Transactional: true, Producer: &wire.Producer{ID: 1}}, "a")), kerr.TransactionalIDAuthorizationFailed, nil},
 		{"follower", follows, produceTo("orders", 0, -1, good()), kerr.NotLeaderForPartition, nil},
 		{"unknown topic", 1, produceTo("nothing", 0, -1, good()), kerr.UnknownTopicOrPartition, nil},
 		{"unknown partition", 1, produceTo("orders", 1, -1, good()), kerr.UnknownTopicOrPartition, nil},

@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"odradek/broker/producers"
+	"odradek/broker/replica"
 	"odradek/broker/wire"
 )
 
@@ -16,10 +19,21 @@ import (
 // open transaction includes a partition, or has it added. done gets Kafka's error, later.
 type transactionVerifier func(transactionalID string, producerID int64, epoch int16, tp wire.TopicPartition, add bool, done func(code int16))
 
-// verifying is a question to a transaction coordinator that is under way.
+// verifying is a question to a transaction coordinator that is under way, and what waits
+// for its answer, in order.
 type verifying struct {
 	producer verifiedProducer
-	waiting  []func(code int16)
+	guard    producers.Guard
+	leader   *replica.Leader
+	version  int16 // of Produce
+	waiting  []unverified
+}
+
+// unverified is a valid batch that has not been appended yet.
+type unverified struct {
+	batch []byte
+	acks  int16
+	part  *produced
 }
 
 type verifiedProducer struct {
@@ -57,46 +71,44 @@ func (p *partition) verification(who verifiedProducer) *verifying {
 	return nil
 }
 
-// verify asks the coordinator about the transaction of a batch, or joins those that wait
-// for its answer, and then tells done, in the order of the calls: the guard to append with,
-// or the error for the producer.
-func (p *partition) verify(h *wire.BatchHeader, terms appendTerms, done func(producers.Guard, int16)) {
-	who := verifiedProducer{h.ProducerID, h.ProducerEpoch}
+// verify has the coordinator asked about the transaction of a batch, or lets the batch wait
+// with those that it was asked for.
+func (p *partition) verify(h *wire.BatchHeader, terms appendTerms, u unverified) {
 	adds := terms.version >= produceAdds
 	guard := p.log.Verify(h, adds)
-	leader := p.leader
-	goOn := func(code int16) {
-		switch {
-		case code != 0:
-			done(producers.NoGuard, code)
-		case p.leader != leader || p.err != nil:
-			done(producers.NoGuard, notLeader)
-		default:
-			done(guard, 0)
-		}
-	}
+	who := verifiedProducer{h.ProducerID, h.ProducerEpoch}
 	if v := p.verification(who); v != nil {
-		v.waiting = append(v.waiting, goOn)
+		v.waiting = append(v.waiting, u)
 		return
 	}
-	v := &verifying{producer: who, waiting: []func(int16){goOn}}
+	v := &verifying{producer: who, guard: guard, leader: p.leader, version: terms.version, waiting: []unverified{u}}
 	p.verifications = append(p.verifications, v)
-	answered := func(code int16) {
-		for i := range p.verifications {
-			if p.verifications[i] == v {
-				p.verifications = append(p.verifications[:i], p.verifications[i+1:]...)
-				break
-			}
-		}
-		for _, goOn := range v.waiting {
-			goOn(verificationCode(code, terms.version))
-		}
-	}
 	if p.n.verifier == nil {
-		answered(kerr.CoordinatorNotAvailable.Code)
+		p.verified(v, kerr.CoordinatorNotAvailable.Code)
 		return
 	}
-	p.n.verifier(*terms.transactionalID, h.ProducerID, h.ProducerEpoch, p.tp, adds, answered)
+	p.n.verifier(*terms.transactionalID, h.ProducerID, h.ProducerEpoch, p.tp, adds, func(code int16) { p.verified(v, code) })
+}
+
+// verified goes on with what waited, in order.
+func (p *partition) verified(v *verifying, code int16) {
+	p.verifications = slices.DeleteFunc(p.verifications, func(o *verifying) bool { return o == v })
+	code = verificationCode(code, v.version)
+	if code == 0 && p.err != nil {
+		code = kerr.KafkaStorageError.Code
+	}
+	if code == 0 && p.leader != v.leader {
+		code = notLeader
+	}
+	waiting := v.waiting
+	v.waiting = nil
+	for _, u := range waiting {
+		if code != 0 {
+			u.part.finish(appendError(code, ""))
+			continue
+		}
+		p.write(u.batch, u.acks, producers.Rules{Origin: producers.Client, Verify: true, Guard: v.guard}, u.part)
+	}
 }
 
 // verificationCode is the coordinator's error as a producer understands it. What passes by
