@@ -76,6 +76,12 @@ const (
 	// ZooEpochOverflow: producer epochs are counted past their end, below zero
 	// (KAFKA-19367). TxnFirstEpoch makes that happen soon.
 	ZooEpochOverflow Name = "zoo/47-epoch-overflow"
+	// ZooPartialCleaning: when the memory for keys is full in the middle of a segment, the
+	// rest of the segment loses its part of the index of aborted transactions (KAFKA-13727).
+	ZooPartialCleaning Name = "zoo/48-partial-cleaning-drops-aborted-index"
+	// ZooCleaningAboveHighWatermark: the log is compacted up to its active segment, whether
+	// that is replicated or not (KAFKA-13194).
+	ZooCleaningAboveHighWatermark Name = "zoo/50-cleaning-above-high-watermark"
 	// ZooStaticMemberNotFenced: requests of a static member's earlier process are taken
 	// for those of the one that replaced it (KIP-345).
 	ZooStaticMemberNotFenced Name = "zoo/58-static-member-not-fenced"
@@ -92,6 +98,7 @@ var all = []Name{
 	ZooLastReplicaStanding, ZooLatestBeforeEpochStart, ZooVoteBeforeDurable,
 	ZooDuplicateOutOfOrder, ZooProducerStateBeforeAppend, ZooVerificationRacesAppend,
 	ZooLateEndTxn, ZooMarkerRemovedByKeyOnly, ZooTransactionBeginInMemory, ZooEpochOverflow,
+	ZooPartialCleaning, ZooCleaningAboveHighWatermark,
 	ZooTransactionDoneEarly, ZooStaticMemberNotFenced, ZooOffsetsExpireInRebalance,
 }
 
