@@ -100,6 +100,8 @@ type operation struct {
 	maxVersion int16
 	// read takes the answer and gives its error.
 	read func(kmsg.Response) (code int16, detail *string)
+	// once: the caller decides about further attempts.
+	once bool
 }
 
 // run attempts an operation until it ends or the time is up.
@@ -148,7 +150,7 @@ func (a *Admin) run(t *env.Task, op operation) error {
 		if err == nil {
 			return nil
 		}
-		if !class.Retriable {
+		if !class.Retriable || op.once {
 			return end(err)
 		}
 		last = err
