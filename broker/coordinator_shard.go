@@ -92,6 +92,14 @@ func (c *coordination) moment() coordinator.Moment {
 
 // ask has the shard decide a request; done gets the answer.
 func (c *coordination) ask(from sender, req kmsg.Request, done func(kmsg.Response)) {
+	if tx, ok := req.(*kmsg.TxnOffsetCommitRequest); ok {
+		c.askInTransaction(from, tx, done)
+		return
+	}
+	c.decide(from, req, done)
+}
+
+func (c *coordination) decide(from sender, req kmsg.Request, done func(kmsg.Response)) {
 	token := c.n.coordinators.token()
 	c.waiting[token] = done
 	c.run(c.shard.Handle(c.moment(), coordinator.Request{Token: token, ClientID: from.clientID, ClientHost: from.host, Msg: req}))
@@ -103,15 +111,6 @@ func (c *coordination) tell(input any) {
 	if !c.over {
 		c.run(c.shard.Handle(c.moment(), coordinator.Request{Msg: input}))
 	}
-}
-
-// mark ends a transaction in the partition. done gets nil once the marker has committed,
-// or why that is not known. The caller has checked the marker against the partition's
-// producers.
-func (c *coordination) mark(m coordinator.Marker, done func(*kerr.Error)) {
-	token := c.n.coordinators.token()
-	c.marking[token] = done
-	c.run(c.shard.Mark(c.moment(), token, m))
 }
 
 func (cs *coordinators) token() coordinator.Token {
