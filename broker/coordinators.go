@@ -78,10 +78,8 @@ func (n *Node) groupEvent(e group.Event) {
 	n.env.Trace.Event(env.Info, e.Kind, attrs...)
 }
 
-// transactionKind is the coordinator of transactions.
-func (n *Node) transactionKind() coordinatorKind {
-	return coordinatorKind{topic: transactionsTopic, loadBuffer: n.cfg.TxnLoadBufferBytes}
-}
+// coordinates reports whether the partitions of a topic have coordinators.
+func (cs *coordinators) coordinates(topic string) bool { return cs.kindOf(topic) != nil }
 
 // kindOf is the kind that keeps its state in a topic, nil if none does.
 func (cs *coordinators) kindOf(topic string) *coordinatorKind {

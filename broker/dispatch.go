@@ -55,6 +55,13 @@ func (n *Node) registerHandlers() {
 		// ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848) follow when package
 		// group has that protocol: their handlers are there.
 		on(kmsg.InitProducerID, handleInitProducerID)
+		on(kmsg.AddPartitionsToTxn, handleAddPartitionsToTxn)
+		on(kmsg.AddOffsetsToTxn, onceCaughtUp(handleAddOffsetsToTxn))
+		on(kmsg.TxnOffsetCommit, handleTxnOffsetCommit)
+		on(kmsg.EndTxn, handleEndTxn)
+		on(kmsg.WriteTxnMarkers, handleWriteTxnMarkers)
+		on(kmsg.DescribeTransactions, handleDescribeTransactions)
+		on(kmsg.ListTransactions, onceCaughtUp(handleListTransactions))
 	}
 	if n.cfg.IsController() {
 		on(kmsg.Vote, handleVote)

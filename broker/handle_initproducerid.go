@@ -11,8 +11,8 @@ import (
 
 // InitProducerId (key 22, versions 0-5; KIP-98, KIP-360). Without a transactional id
 // it gives out a fresh producer id with epoch 0 from a block that the controller
-// allocated to this broker. Transactional ids need a transaction coordinator, which
-// this broker does not have: COORDINATOR_NOT_AVAILABLE.
+// allocated to this broker. With one the transaction coordinator decides, in package
+// coordinator/txn, in the shard that it hashes to; elsewhere it is NOT_COORDINATOR.
 func handleInitProducerID(n *Node, r *request) {
 	req := r.msg.(*kmsg.InitProducerIDRequest)
 	resp := kmsg.NewPtrInitProducerIDResponse()
@@ -21,7 +21,8 @@ func handleInitProducerID(n *Node, r *request) {
 	case req.TransactionalID != nil && *req.TransactionalID == "":
 		resp.ErrorCode = kerr.InvalidRequest.Code
 	case req.TransactionalID != nil:
-		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+		n.coordinate(r, transactionCoordinator, *req.TransactionalID)
+		return
 	default:
 		n.producerIDs.next(n, func(id int64, code int16) {
 			resp.ErrorCode = code

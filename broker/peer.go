@@ -20,6 +20,8 @@ const (
 	laneControl      lane = iota // votes, heartbeats, AlterPartition, forwarding
 	laneQuorumFetch              // fetches of the metadata log
 	laneReplicaFetch             // fetches of partitions
+	laneTxnVerify                // questions to transaction coordinators
+	laneTxnMarkers               // markers of transactions, which wait for replicas
 )
 
 type peerKey struct {

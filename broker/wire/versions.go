@@ -50,7 +50,7 @@ var supported = []VersionRange{
 	{Key: 24, Min: 0, Max: 5}, // AddPartitionsToTxn
 	{Key: 25, Min: 0, Max: 4}, // AddOffsetsToTxn
 	{Key: 26, Min: 0, Max: 5}, // EndTxn
-	{Key: 27, Min: 1, Max: 1}, // WriteTxnMarkers
+	{Key: 27, Min: 1, Max: 2}, // WriteTxnMarkers
 	{Key: 28, Min: 0, Max: 5}, // TxnOffsetCommit
 	{Key: 29, Min: 1, Max: 3}, // DescribeAcls
 	{Key: 30, Min: 1, Max: 3}, // CreateAcls

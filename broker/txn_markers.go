@@ -1,0 +1,220 @@
+package broker
+
+import (
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/coordinator/txn"
+	"odradek/broker/env"
+	"odradek/broker/failpoint"
+	"odradek/broker/wire"
+)
+
+// txnMarkers sends the markers of transactions that are decided to the leaders of their
+// partitions, by WriteTxnMarkers, until each partition has its own. Every broker, this one
+// too, gets one request at a time, with everything that came up meanwhile.
+//
+// A partition without a reachable leader, or whose leader refused, is tried again after
+// markerBackoff. One that was deleted is left out: the machine knows from the metadata. A
+// coordinator that has lost its shard stops; the next one sends the markers again.
+type txnMarkers struct {
+	n *Node
+	// pending is the transactions that are being completed, by their transactional id. What
+	// is not in it any more is not sent.
+	pending map[string]*outgoing
+	brokers map[wire.NodeID]*markerQueue
+}
+
+// outgoing is one transaction's markers.
+type outgoing struct {
+	txn.SendMarkers
+	c    *coordination
+	left int // partitions without a marker
+}
+
+// marker is that of one partition.
+type marker struct {
+	o  *outgoing
+	tp wire.TopicPartition
+}
+
+// markerQueue is what one broker is to be sent.
+type markerQueue struct {
+	waiting []marker
+	busy    bool
+	queued  bool // send runs on a later turn
+}
+
+const (
+	markerBackoff          = 50 * time.Millisecond
+	markersPerRequest      = 1000
+	versionWriteTxnMarkers = 2
+)
+
+// add takes over the markers of a transaction whose outcome has committed.
+func (m *txnMarkers) add(c *coordination, send txn.SendMarkers) {
+	if m.pending == nil {
+		m.pending, m.brokers = make(map[string]*outgoing), make(map[wire.NodeID]*markerQueue)
+	}
+	o := &outgoing{SendMarkers: send, c: c, left: len(send.Partitions)}
+	m.pending[send.TransactionalID] = o
+	for _, tp := range send.Partitions {
+		m.route(marker{o, tp})
+	}
+}
+
+// drop forgets what a shard that has ended wanted sent.
+func (m *txnMarkers) drop(c *coordination) {
+	for id, o := range m.pending { //odradek:unordered each is judged by itself
+		if o.c == c {
+			delete(m.pending, id)
+		}
+	}
+}
+
+func (m *txnMarkers) wanted(k marker) bool { return m.pending[k.o.TransactionalID] == k.o }
+
+// route queues a marker for the partition's leader.
+func (m *txnMarkers) route(k marker) {
+	p := m.n.image.Partition(k.tp.Topic, k.tp.Partition)
+	switch {
+	case !m.wanted(k) || p == nil:
+		return
+	case p.Leader == wire.NoNode:
+		m.retry(k)
+		return
+	}
+	q := m.brokers[p.Leader]
+	if q == nil {
+		q = &markerQueue{}
+		m.brokers[p.Leader] = q
+	}
+	q.waiting = append(q.waiting, k)
+	m.schedule(p.Leader, q)
+}
+
+func (m *txnMarkers) retry(k marker) {
+	m.n.env.Clock.After(markerBackoff, func() { m.route(k) })
+}
+
+// schedule has the markers sent, with what else this turn of the loop decides.
+func (m *txnMarkers) schedule(to wire.NodeID, q *markerQueue) {
+	if q.busy || q.queued || len(q.waiting) == 0 {
+		return
+	}
+	q.queued = true
+	m.n.env.Clock.After(0, func() { m.send(to, q) })
+}
+
+func (m *txnMarkers) send(to wire.NodeID, q *markerQueue) {
+	q.queued = false
+	if m.n.stopped {
+		return
+	}
+	q.waiting = slices.DeleteFunc(q.waiting, func(k marker) bool { return !m.wanted(k) })
+	sent := q.waiting[:min(len(q.waiting), markersPerRequest)]
+	q.waiting = q.waiting[len(sent):]
+	if len(sent) == 0 {
+		return
+	}
+	q.busy = true
+	answered := func(resp kmsg.Response, err error) {
+		q.busy = false
+		m.answered(sent, resp, err)
+		m.schedule(to, q)
+	}
+	req := writeMarkersOf(sent)
+	if to == m.n.cfg.NodeID {
+		m.n.writeTxnMarkers(req, func(resp *kmsg.WriteTxnMarkersResponse) {
+			m.n.env.Clock.After(0, func() { answered(resp, nil) })
+		})
+		return
+	}
+	m.n.send(to, laneTxnMarkers, req, markerPatience+m.n.requestTimeout(), answered)
+}
+
+// writeMarkersOf puts the markers of each transaction together.
+func writeMarkersOf(sent []marker) *kmsg.WriteTxnMarkersRequest {
+	req := kmsg.NewPtrWriteTxnMarkersRequest()
+	req.Version = versionWriteTxnMarkers
+	at := make(map[*outgoing]int)
+	for _, k := range sent {
+		i, known := at[k.o]
+		if !known {
+			i = len(req.Markers)
+			at[k.o] = i
+			r := kmsg.NewWriteTxnMarkersRequestMarker()
+			r.ProducerID, r.ProducerEpoch, r.Committed = k.o.ProducerID, k.o.Epoch, k.o.Commit
+			r.CoordinatorEpoch, r.TransactionVersion = k.o.CoordinatorEpoch, k.o.Version
+			req.Markers = append(req.Markers, r)
+		}
+		r := &req.Markers[i]
+		if j := len(r.Topics); j == 0 || r.Topics[j-1].Topic != k.tp.Topic {
+			topic := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
+			topic.Topic = k.tp.Topic
+			r.Topics = append(r.Topics, topic)
+		}
+		topic := &r.Topics[len(r.Topics)-1]
+		topic.Partitions = append(topic.Partitions, k.tp.Partition)
+	}
+	return req
+}
+
+// answered takes note of what was written, and tries again what was not. The answer names a
+// transaction only by its producer id, of which a request has one transaction.
+func (m *txnMarkers) answered(sent []marker, resp kmsg.Response, err error) {
+	type place struct {
+		producerID int64
+		tp         wire.TopicPartition
+	}
+	codes := make(map[place]int16)
+	if err == nil {
+		for _, r := range resp.(*kmsg.WriteTxnMarkersResponse).Markers {
+			for _, topic := range r.Topics {
+				for _, p := range topic.Partitions {
+					codes[place{r.ProducerID, wire.TopicPartition{Topic: topic.Topic, Partition: p.Partition}}] = p.ErrorCode
+				}
+			}
+		}
+	} else {
+		m.n.env.Trace.Event(env.Debug, "markers-not-sent", env.Err(err))
+	}
+	for _, k := range sent {
+		code, told := codes[place{k.o.ProducerID, k.tp}]
+		switch {
+		case !told:
+			m.retry(k)
+		case code == 0:
+			m.written(k)
+		case code == kerr.InvalidProducerEpoch.Code, code == kerr.TransactionCoordinatorFenced.Code:
+			// The partition has heard of a later coordinator, or of a later producer, which
+			// only that can have made. This one is about to learn that it is over.
+			m.n.env.Trace.Event(env.Warn, "marker-refused", env.S("transactional-id", k.o.TransactionalID), env.S("partition", k.tp.String()), env.I("code", code))
+			m.retryLater(k)
+		default:
+			m.retry(k)
+		}
+	}
+}
+
+// fencedBackoff is the pause after a marker was refused for good: if this coordinator is not
+// over after all, the transaction must not hang for that.
+const fencedBackoff = 5 * time.Second
+
+func (m *txnMarkers) retryLater(k marker) {
+	m.n.env.Clock.After(fencedBackoff, func() { m.route(k) })
+}
+
+// written counts a marker, and after the last lets go of the transaction: of that one, not
+// of what a later coordinator has decided to send for the same transactional id
+// (KAFKA-16352).
+func (m *txnMarkers) written(k marker) {
+	k.o.left--
+	if k.o.left == 0 && (m.wanted(k) || m.n.env.Fail.On(failpoint.ZooMarkerRemovedByKeyOnly)) {
+		delete(m.pending, k.o.TransactionalID)
+	}
+	k.o.c.tell(txn.Written{Completion: k.o.Completion, Partition: k.tp})
+}

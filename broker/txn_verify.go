@@ -1,0 +1,206 @@
+package broker
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+)
+
+// txnVerifier asks the coordinators of transactions, on behalf of the partitions that are
+// led here, whether a partition is in a producer's transaction, or to add it (KIP-890).
+// Each broker is asked one request at a time, with everything that came up meanwhile.
+type txnVerifier struct {
+	n       *Node
+	brokers map[wire.NodeID]*txnQuestions
+}
+
+// txnQuestions are those for one broker.
+type txnQuestions struct {
+	waiting []*txnQuestion
+	busy    bool
+	queued  bool // send runs on a later turn
+}
+
+type txnQuestion struct {
+	transactionalID string
+	producerID      int64
+	epoch           int16
+	tp              wire.TopicPartition
+	add             bool
+	giveUp          env.Time // when CONCURRENT_TRANSACTIONS is passed on
+	done            func(code int16)
+}
+
+// Adding a partition meets the markers of the transaction before when transactions follow
+// each other closely. It is tried again after addPartitionsBackoff, for addPartitionsPatience
+// (add.partitions.to.txn.retry.backoff.ms and .max.ms of Kafka, at their defaults).
+const (
+	addPartitionsBackoff  = 20 * time.Millisecond
+	addPartitionsPatience = 100 * time.Millisecond
+)
+
+const versionAddPartitionsToTxn = 5
+
+// verifyTransaction asks the coordinator of a transactional id whether the producer's
+// ongoing transaction has the partition, or with add puts it there. done follows on a later
+// turn with 0 or AddPartitionsToTxn's error for the partition; what kept the coordinator
+// from answering is COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR or NETWORK_EXCEPTION.
+func (n *Node) verifyTransaction(transactionalID string, producerID int64, epoch int16, tp wire.TopicPartition, add bool, done func(code int16)) {
+	n.txnVerifier.ask(&txnQuestion{
+		transactionalID: transactionalID, producerID: producerID, epoch: epoch, tp: tp, add: add,
+		giveUp: n.env.Clock.Now().Add(addPartitionsPatience), done: done,
+	})
+}
+
+func (v *txnVerifier) ask(q *txnQuestion) {
+	to, why := v.n.transactionCoordinatorOf(q.transactionalID)
+	if why != nil {
+		v.n.env.Clock.After(0, func() { q.done(why.Code) })
+		return
+	}
+	b := v.brokers[to]
+	if b == nil {
+		b = &txnQuestions{}
+		if v.brokers == nil {
+			v.brokers = make(map[wire.NodeID]*txnQuestions)
+		}
+		v.brokers[to] = b
+	}
+	b.waiting = append(b.waiting, q)
+	v.schedule(to, b)
+}
+
+// transactionCoordinatorOf is the broker that leads the partition of a transactional id.
+func (n *Node) transactionCoordinatorOf(transactionalID string) (wire.NodeID, *kerr.Error) {
+	tp, why := n.coordinators.partitionOf(transactionCoordinator, transactionalID)
+	if why != nil {
+		return wire.NoNode, why
+	}
+	p := n.image.Partition(tp.Topic, tp.Partition)
+	if p == nil || p.Leader == wire.NoNode {
+		return wire.NoNode, kerr.CoordinatorNotAvailable
+	}
+	return p.Leader, nil
+}
+
+// schedule has the questions sent, with what else this turn of the loop asks.
+func (v *txnVerifier) schedule(to wire.NodeID, b *txnQuestions) {
+	if b.busy || b.queued || len(b.waiting) == 0 {
+		return
+	}
+	b.queued = true
+	v.n.env.Clock.After(0, func() { v.send(to, b) })
+}
+
+func (v *txnVerifier) send(to wire.NodeID, b *txnQuestions) {
+	b.queued = false
+	if v.n.stopped {
+		return
+	}
+	asked := b.waiting
+	b.waiting = nil
+	b.busy = true
+	answered := func(resp kmsg.Response, err error) {
+		b.busy = false
+		v.answered(asked, resp, err)
+		v.schedule(to, b)
+	}
+	req := requestOf(asked)
+	if to == v.n.cfg.NodeID {
+		// On a later turn, as if it came from elsewhere: nobody expects the answer at once.
+		v.n.addPartitionsToTxn(req, sender{}, func(resp kmsg.Response) {
+			v.n.env.Clock.After(0, func() { answered(resp, nil) })
+		})
+		return
+	}
+	v.n.send(to, laneTxnVerify, req, v.n.requestTimeout(), answered)
+}
+
+// requestOf puts the questions about one transaction together. It sorts the questions.
+func requestOf(asked []*txnQuestion) *kmsg.AddPartitionsToTxnRequest {
+	slices.SortStableFunc(asked, func(a, b *txnQuestion) int {
+		return cmp.Or(cmp.Compare(a.transactionalID, b.transactionalID), cmp.Compare(a.producerID, b.producerID), cmp.Compare(a.epoch, b.epoch),
+			cmp.Compare(boolRank(a.add), boolRank(b.add)), a.tp.Compare(b.tp))
+	})
+	req := kmsg.NewPtrAddPartitionsToTxnRequest()
+	req.Version = versionAddPartitionsToTxn
+	for i, q := range asked {
+		if i == 0 || !q.sameTransaction(asked[i-1]) {
+			t := kmsg.NewAddPartitionsToTxnRequestTransaction()
+			t.TransactionalID, t.ProducerID, t.ProducerEpoch, t.VerifyOnly = q.transactionalID, q.producerID, q.epoch, !q.add
+			req.Transactions = append(req.Transactions, t)
+		}
+		t := &req.Transactions[len(req.Transactions)-1]
+		if k := len(t.Topics); k == 0 || t.Topics[k-1].Topic != q.tp.Topic {
+			rt := kmsg.NewAddPartitionsToTxnRequestTransactionTopic()
+			rt.Topic = q.tp.Topic
+			t.Topics = append(t.Topics, rt)
+		}
+		topic := &t.Topics[len(t.Topics)-1]
+		if k := len(topic.Partitions); k == 0 || topic.Partitions[k-1] != q.tp.Partition {
+			topic.Partitions = append(topic.Partitions, q.tp.Partition)
+		}
+	}
+	return req
+}
+
+func (q *txnQuestion) sameTransaction(o *txnQuestion) bool {
+	return q.transactionalID == o.transactionalID && q.producerID == o.producerID && q.epoch == o.epoch && q.add == o.add
+}
+
+func boolRank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// answered tells the askers. The answer has the transactions of the request in their order.
+func (v *txnVerifier) answered(asked []*txnQuestion, resp kmsg.Response, err error) {
+	whole := kerr.NetworkException.Code
+	var list []kmsg.AddPartitionsToTxnResponseTransaction
+	if err == nil {
+		r := resp.(*kmsg.AddPartitionsToTxnResponse)
+		list = r.Transactions
+		if whole = r.ErrorCode; whole == 0 {
+			whole = kerr.UnknownServerError.Code // of what the answer leaves out
+		}
+	} else {
+		v.n.env.Trace.Event(env.Debug, "transaction-not-verified", env.Err(err))
+	}
+	at := -1
+	for i, q := range asked {
+		if i == 0 || !q.sameTransaction(asked[i-1]) {
+			at++
+		}
+		code := whole
+		if at < len(list) && list[at].TransactionalID == q.transactionalID {
+			code = codeFor(&list[at], q.tp, whole)
+		}
+		if code == kerr.ConcurrentTransactions.Code && q.add && v.n.env.Clock.Now() < q.giveUp {
+			v.n.env.Clock.After(addPartitionsBackoff, func() { v.ask(q) })
+			continue
+		}
+		q.done(code)
+	}
+}
+
+func codeFor(t *kmsg.AddPartitionsToTxnResponseTransaction, tp wire.TopicPartition, missing int16) int16 {
+	for _, topic := range t.Topics {
+		if topic.Topic != tp.Topic {
+			continue
+		}
+		for _, p := range topic.Partitions {
+			if p.Partition == tp.Partition {
+				return p.ErrorCode
+			}
+		}
+	}
+	return missing
+}
