@@ -1,0 +1,189 @@
+package client_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/sim"
+	"odradek/sim/cluster"
+	"odradek/workloads/client"
+	"odradek/workloads/client/attempt"
+	"odradek/workloads/client/consumer"
+	"odradek/workloads/client/producer"
+)
+
+// simulated is a cluster of real brokers in the simulation, and machines for clients.
+type simulated struct {
+	t   *testing.T
+	k   *sim.Kernel
+	c   *cluster.Cluster
+	rng *rand.Rand
+	// calm ends the trouble.
+	calm bool
+}
+
+func simulate(t *testing.T, seed uint64, properties map[string]string) *simulated {
+	k := sim.New(seed)
+	cfg := cluster.DefaultConfig()
+	cfg.Properties = properties
+	c, err := cluster.New(k, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Failed = func(n *cluster.Node, err error) { t.Errorf("seed %d: node %d: %v", seed, n.ID, err) }
+	s := &simulated{t: t, k: k, c: c, rng: rand.New(rand.NewPCG(seed, 11))}
+	t.Cleanup(c.Destroy)
+	c.Start()
+	return s
+}
+
+// user runs a script on a machine of its own.
+func (s *simulated) user(name string, script func(task *env.Task, c *client.Client)) *cluster.Host {
+	host := s.c.NewClient(name)
+	host.Start(func(e env.Env) {
+		cl := client.New(&e, client.DefaultConfig(name, s.c.Addrs()...))
+		e.Tasks.Go(func(task *env.Task) { script(task, cl) })
+	})
+	return host
+}
+
+// until runs the world until the condition holds, making trouble in the meantime.
+func (s *simulated) until(limit time.Duration, trouble func(), done func() bool) {
+	s.t.Helper()
+	for spent := time.Duration(0); !done(); spent += 100 * time.Millisecond {
+		if spent > limit {
+			if testing.Verbose() {
+				for _, r := range s.k.Recent() {
+					if r.Note {
+						s.t.Log(string(s.k.AppendText(nil, &r)))
+					}
+				}
+			}
+			s.t.Fatalf("not done after %v", limit)
+		}
+		if trouble != nil && !s.calm && s.rng.IntN(4) == 0 {
+			trouble()
+		}
+		s.k.RunFor(100 * time.Millisecond)
+	}
+}
+
+// lossy breaks connections, cuts links in one direction or both, and crashes brokers,
+// one at a time; everything comes back.
+func (s *simulated) lossy(users ...string) {
+	n := s.c.Node(wire.NodeID(s.rng.IntN(3) + 1))
+	user, node := users[s.rng.IntN(len(users))], n.Name()
+	kind := s.k.Kind("test-heal")
+	later := func(fn func()) {
+		s.k.After(time.Duration(200+s.rng.IntN(2500))*time.Millisecond, sim.World, kind, fn)
+	}
+	switch s.rng.IntN(5) {
+	case 0, 1:
+		s.c.Net.Reset(user, node)
+	case 2:
+		s.c.Net.Cut(node, user) // requests arrive, answers do not
+		later(func() { s.c.Net.Heal(node, user) })
+	case 3:
+		n.Pause(time.Duration(s.rng.IntN(2500)) * time.Millisecond)
+	default:
+		for _, other := range s.c.Nodes {
+			if !other.Running() {
+				return
+			}
+		}
+		n.Crash()
+		later(n.Up)
+	}
+}
+
+// read gives the values of a partition from the beginning.
+func read(task *env.Task, cl *client.Client, tp wire.TopicPartition, committed bool) []string {
+	cfg := consumer.DefaultConfig()
+	cfg.Reset, cfg.ReadCommitted = consumer.ResetEarliest, committed
+	c := cl.NewConsumer(cfg)
+	defer c.Close()
+	c.Assign([]wire.TopicPartition{tp})
+	var values []string
+	for quiet := 0; quiet < 5; quiet++ {
+		recs, _ := c.Poll(task, time.Second)
+		for _, r := range recs {
+			values = append(values, string(r.Value))
+			quiet = 0
+		}
+	}
+	return values
+}
+
+func createTopic(t *testing.T, task *env.Task, cl *client.Client, name string, partitions int32) {
+	a := cl.NewAdmin()
+	defer a.Close()
+	if _, err := a.CreateTopic(task, client.NewTopic{Name: name, Partitions: partitions, ReplicationFactor: 3}); err != nil {
+		t.Errorf("create topic: %v", err)
+	}
+}
+
+// TestIdempotentProducerInASimulatedCluster: one copy of each record that is
+// acknowledged, none of what failed, and all in the order of sending.
+func TestIdempotentProducerInASimulatedCluster(t *testing.T) {
+	retried := 0
+	for seed := range uint64(20) {
+		s := simulate(t, seed, nil)
+		const records = 400
+		results := make([]producer.Result, records)
+		sent, over := 0, false
+		var log []string
+		s.user("c1", func(task *env.Task, cl *client.Client) {
+			createTopic(t, task, cl, "a", 1)
+			cfg := producer.DefaultConfig()
+			cfg.Idempotent, cfg.BatchSize = true, 150
+			cfg.RequestTimeout, cfg.DeliveryTimeout = 1500*time.Millisecond, 8*time.Second
+			p := cl.NewProducer(cfg)
+			for i := range records {
+				p.SendAsync(record("a", 0, fmt.Sprint(i)), func(res producer.Result) { results[i] = res; sent++ })
+				task.Suspend(func(wake func()) { s.k.After(20*time.Millisecond, sim.World, s.k.Kind("test-pace"), wake) })
+			}
+			p.Flush(task)
+			s.calm = true
+			task.Suspend(func(wake func()) { s.k.After(5*time.Second, sim.World, s.k.Kind("test-pace"), wake) })
+			log = read(task, cl, a0, false)
+			over = true
+		})
+		s.until(5*time.Minute, func() {
+			if sent > 0 {
+				s.lossy("c1")
+			}
+		}, func() bool { return over })
+		last := -1
+		for i, res := range results {
+			at := slices.Index(log, fmt.Sprint(i))
+			if at >= 0 && slices.Contains(log[at+1:], fmt.Sprint(i)) {
+				t.Errorf("seed %d: %d is in the log twice: %+v", seed, i, res)
+			}
+			switch {
+			case res.Outcome == attempt.OK && at < 0 || res.Outcome == attempt.OK && res.Offset >= 0 && int(res.Offset) != at:
+				t.Errorf("seed %d: %d is at %d: %+v", seed, i, at, res)
+			case res.Outcome == attempt.Failed && at >= 0:
+				t.Errorf("seed %d: %d failed and is at %d: %+v", seed, i, at, res)
+			case at >= 0 && at < last:
+				t.Errorf("seed %d: %d is at %d, behind its successor", seed, i, at)
+			}
+			if at >= 0 {
+				last = at
+			}
+			if len(res.Attempts) > 1 {
+				retried++
+			}
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	if retried < 100 {
+		t.Errorf("only %d records were sent again", retried)
+	}
+}
