@@ -93,6 +93,7 @@ func TestFlagsThatAreGivenWinOverTheFile(t *testing.T) {
 	want := config.Values{
 		"node.id": "7", "listeners": "PLAINTEXT://10.0.0.7:9999", "log.retention.ms": "1000",
 		"controller.quorum.voters": "7@10.0.0.7:9999", "process.roles": allRoles, "log.dirs": dir,
+		"offsets.topic.replication.factor": "1", "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1",
 	}
 	if diff := cmp.Diff(want, static(f), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("nothing given: %s", diff)
@@ -141,6 +142,33 @@ func TestNodesOfAClusterShareTheirVoters(t *testing.T) {
 	}
 	if nodes[1].static["advertised.listeners"] != "PLAINTEXT://localhost:9093" || nodes[1].dir != filepath.Join("d", "n2") {
 		t.Errorf("node 2: %s in %s", nodes[1].static["advertised.listeners"], nodes[1].dir)
+	}
+}
+
+// The internal topics get as many replicas as there can be, unless somebody says otherwise.
+func TestInternalTopicsOfSmallClusters(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		f       serveFlags
+		factors int
+		minISR  int
+	}{
+		{"one", serveFlags{brokers: 1}, 1, 1},
+		{"two", serveFlags{brokers: 2}, 2, 1},
+		{"three", serveFlags{brokers: 3}, 3, 2},
+		{"one of a larger cluster", serveFlags{brokers: 1, voters: "1@localhost:9092,2@b:9092,3@c:9092"}, 3, 2},
+		{"as it is told", serveFlags{brokers: 1, set: []string{"offsets.topic.replication.factor=5", "transaction.state.log.replication.factor=5", "transaction.state.log.min.isr=4"}}, 5, 4},
+	} {
+		c.f.data, c.f.listen, c.f.nodeID, c.f.roles = "d", ":9092", 1, allRoles
+		nodes, err := nodeConfigs(c.f, func(string) bool { return false })
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		b := nodes[0].config
+		if b.OffsetsTopicReplication != c.factors || b.TxnTopicReplication != c.factors || b.TxnTopicMinISR != c.minISR {
+			t.Errorf("%s: replication factors %d and %d, min.insync.replicas %d", c.name, b.OffsetsTopicReplication, b.TxnTopicReplication, b.TxnTopicMinISR)
+		}
 	}
 }
 

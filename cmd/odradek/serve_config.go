@@ -26,6 +26,16 @@ type nodeConfig struct {
 // node loses nothing.
 var replicatedDefaults = config.Values{"default.replication.factor": "3", "min.insync.replicas": "2"}
 
+// fewReplicas are the defaults of the internal topics in a cluster of fewer than three, in
+// which they would otherwise never be created.
+func fewReplicas(brokers int) config.Values {
+	n := strconv.Itoa(brokers)
+	return config.Values{
+		"offsets.topic.replication.factor": n, "transaction.state.log.replication.factor": n,
+		"transaction.state.log.min.isr": "1",
+	}
+}
+
 // nodeConfigs works out the configs of all nodes of the process. given tells the flags
 // that were on the command line: the file comes before the defaults of the others.
 func nodeConfigs(f serveFlags, given func(flag string) bool) ([]nodeConfig, error) {
@@ -83,11 +93,16 @@ func nodeConfigs(f serveFlags, given func(flag string) bool) ([]nodeConfig, erro
 			dir = filepath.Join(f.data, "n"+strconv.Itoa(f.nodeID+i))
 		}
 		v["log.dirs"] = dir
-		if f.brokers >= 3 {
-			for name, value := range replicatedDefaults {
-				if _, set := v[name]; !set {
-					v[name] = value
-				}
+		var defaults config.Values // of a cluster whose size nobody tells: Kafka's
+		switch {
+		case f.brokers >= 3:
+			defaults = replicatedDefaults
+		case f.brokers == 2 || f.voters == "" && !strings.Contains(v["controller.quorum.voters"], ","):
+			defaults = fewReplicas(f.brokers)
+		}
+		for name, value := range defaults {
+			if _, set := v[name]; !set {
+				v[name] = value
 			}
 		}
 		for _, assignment := range f.set {
