@@ -36,8 +36,9 @@ func (s *State) InTransaction(id int64, epoch int16) bool {
 }
 
 func (s *State) begin(t transaction) {
-	n := len(s.ongoing)
-	check(n == 0 || s.ongoing[n-1].first < t.first, "a transaction begins at offset %d, another at %d", t.first, s.ongoing[max(n-1, 0)].first)
+	if n := len(s.ongoing); n > 0 {
+		check(s.ongoing[n-1].first < t.first, "a transaction begins at offset %d, after one at %d", t.first, s.ongoing[n-1].first)
+	}
 	s.ongoing = append(s.ongoing, t)
 }
 

@@ -94,7 +94,9 @@ func (l *Log) acknowledge(first producers.Batch, sync bool, done func(AppendResu
 // header reads the header of the chunk's i-th batch.
 func (c *chunk) header(i int) wire.BatchHeader {
 	h, err := wire.ReadBatchHeader(c.bytes[c.batches[i].pos-c.pos:])
-	check(err == nil, "a batch that was taken apart has no header: %v", err)
+	if err != nil {
+		panic(fmt.Sprintf("storage: a batch that was taken apart has no header: %v", err))
+	}
 	return h
 }
 
