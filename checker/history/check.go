@@ -2,32 +2,116 @@ package history
 
 import (
 	"fmt"
+	"slices"
 
 	"odradek/broker/wire"
 )
 
 // Check finds the anomalies of a history. It fails only if the history is not
 // well formed. Anomalies come in the order of partitions, then of kinds, then of
-// offsets or events, so that equal histories give equal reports.
+// offsets or events; after those of partitions alone come those of transactions, groups,
+// pipelines and producers. So equal histories give equal reports.
 func Check(events []Event, g Guarantees) (*Report, error) {
 	if err := WellFormed(events); err != nil {
 		return nil, err
 	}
-	report := &Report{}
-	for _, p := range collect(events) {
-		c := check{partition: p, g: &g, report: report}
-		c.count()
-		c.finalRead()
-		c.losses()
-		c.vanished()
-		c.duplicates()
-		c.inconsistencies()
-		c.origins()
-		c.sends()
-		c.polls()
-		c.regressions()
+	c := judge{chronicle: collect(events, &g), report: &Report{}}
+	for _, p := range c.parts {
+		c.partition(p)
 	}
-	return report, nil
+	c.isolation()
+	c.cycles()
+	for _, g := range c.groups {
+		c.group(g)
+	}
+	for i := range g.Pipelines {
+		c.pipeline(&g.Pipelines[i])
+	}
+	c.identities()
+	c.tally()
+	return c.report, nil
+}
+
+// judge judges a whole history.
+type judge struct {
+	*chronicle
+	report *Report
+}
+
+// about is what a finding is about.
+type about struct {
+	name    Name
+	tp      wire.TopicPartition // noPartition if none in particular
+	subject string              // a group, transaction or producer, or ""
+}
+
+var noPartition wire.TopicPartition
+
+func (c *judge) found(what about, r ruling, seqs []int64, format string, args ...any) {
+	c.report.Anomalies = append(c.report.Anomalies, Anomaly{
+		Name: what.name, Partition: what.tp, Subject: what.subject, Verdict: r.verdict, Because: r.because,
+		Sentence: fmt.Sprintf(format, args...), Seqs: seqs,
+	})
+}
+
+func (c *judge) partition(p *partition) {
+	k := check{partition: p, g: c.g, report: c.report}
+	k.count()
+	k.finalRead()
+	k.losses()
+	k.vanished()
+	k.duplicates()
+	k.inconsistencies()
+	k.origins()
+	k.sends()
+	k.polls()
+	k.regressions()
+	k.table()
+}
+
+func (c *judge) group(g *group) {
+	c.ownership(g)
+	tps := make([]wire.TopicPartition, 0, len(g.partitions))
+	for tp := range g.partitions { //odradek:unordered sorted below
+		tps = append(tps, tp)
+	}
+	slices.SortFunc(tps, wire.TopicPartition.Compare)
+	for _, tp := range tps {
+		o := g.partitions[tp]
+		c.committedOffsets(g, o)
+		c.coverage(g, o)
+	}
+}
+
+// tally counts what was judged besides the partitions.
+func (c *judge) tally() {
+	r := c.report
+	for _, t := range c.txns {
+		switch t.fate {
+		case committed:
+			r.Committed++
+		case aborted:
+			r.Aborted++
+		default:
+			r.Undecided++
+		}
+	}
+	for _, g := range c.groups {
+		r.Memberships += len(g.members)
+		for _, o := range g.partitions { //odradek:unordered counts
+			for _, w := range o.writes {
+				if w.outcome == OK {
+					r.Commits++
+				}
+			}
+			r.Given += len(o.given)
+			r.Fetched += len(o.reads)
+			if o.final != nil {
+				r.FinalOffsets++
+			}
+		}
+	}
+	r.Producers = len(c.inits)
 }
 
 // check judges one partition.
@@ -38,10 +122,7 @@ type check struct {
 }
 
 func (c *check) found(name Name, r ruling, seqs []int64, format string, args ...any) {
-	c.report.Anomalies = append(c.report.Anomalies, Anomaly{
-		Name: name, Partition: c.tp, Verdict: r.verdict, Because: r.because,
-		Sentence: fmt.Sprintf(format, args...), Seqs: seqs,
-	})
+	(&judge{report: c.report}).found(about{name: name, tp: c.tp}, r, seqs, format, args...)
 }
 
 func (c *check) count() {
@@ -79,6 +160,10 @@ func (c *check) losses() {
 		if a.outcome != OK || len(c.log.offsets[a.value]) > 0 {
 			continue
 		}
+		if c.g.Compaction && a.key != "" {
+			c.report.Compacted++
+			continue // see table
+		}
 		switch {
 		case a.offset == wire.NoOffset: // acks=0, or an acknowledgement without offset
 			c.found(LostWrite, c.g.lossOfAppend(a), a.seqs(), "value %d was acknowledged and is in no place", a.value)
@@ -111,6 +196,9 @@ func (c *check) vanished() {
 			continue
 		}
 		seen[r.Offset] = true
+		if a := c.byValue[r.Value]; a != nil && a.key != "" && c.g.Compaction && (a.aborted() || c.superseded(a, r.Offset)) {
+			continue // removed, as it should be
+		}
 		ruled := c.lossOfRead(r)
 		if c.g.Compaction && r.Offset < c.log.end && ruled.verdict == Violation {
 			ruled = allows("rule 19: compaction")

@@ -25,8 +25,9 @@
 //	list-offsets   Return: Offset. Invoke: Which, Exact, Isolation.
 //	final          Return: Start, End, Records: a piece of the log after
 //	               everything healed. Read every partition whole, in order. A topic
-//	               with transactions is read a second time, by another process,
-//	               with Isolation read_committed: End is its last stable offset.
+//	               with transactions is read a second time after that, by another
+//	               process, with Isolation read_committed: End is its last stable
+//	               offset.
 //	admin          Detail; not judged.
 //
 // Groups; all have a Member:
@@ -36,10 +37,9 @@
 //	                 whenever a member learns of a new generation or epoch, also
 //	                 with nothing new, and before it reads anything.
 //	revoked          it gives Partitions up, by its own will or asked to. Invoke
-//	                 only. Record it before the coordinator is told (no Partitions:
-//	                 all that it has).
-//	lost             the same, because the member learned that it is none any more,
-//	                 left, or crashed.
+//	                 only. Record it before the coordinator is told.
+//	lost             it gives up all that it has, because it learned that it is no
+//	                 member any more, leaves, or crashed. Invoke only.
 //	heartbeat        Return: Outcome, ok if the coordinator knew the member.
 //	                 Optional: it sharpens double-ownership.
 //	commit           one partition's offset. Invoke: Topic, Partition, Offset.
@@ -52,6 +52,10 @@
 //	                 group had to read (0 with a reset to earliest); Which, Live if
 //	                 its members had the chance to read everything; Isolation with
 //	                 which they read.
+//
+// The return of a commit, of send-offsets, alter-config and init-producer has Doubtful set
+// if the operation needed several requests and one of them has no answer: it may still
+// arrive, and do it all again.
 //
 // Transactions. A transaction is named by the operation of its begin:
 //

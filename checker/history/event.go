@@ -186,8 +186,10 @@ type Event struct {
 	End     wire.Offset `json:"end,omitempty"`
 
 	Outcome Outcome `json:"outcome,omitempty"`
-	Code    int16   `json:"code,omitempty"`
-	Detail  string  `json:"detail,omitempty"`
+	// Doubtful: a request of the operation, which ended by another one, has no answer.
+	Doubtful bool   `json:"doubtful,omitempty"`
+	Code     int16  `json:"code,omitempty"`
+	Detail   string `json:"detail,omitempty"`
 }
 
 // TP is the partition that the event is about.

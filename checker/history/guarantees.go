@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 
 	"odradek/broker/wire"
 )
@@ -49,6 +50,16 @@ const (
 	// PowerLost: records that were not flushed are lost if all in-sync replicas
 	// lose power together.
 	PowerLost = 21
+)
+
+// Deposed: a coordinator that was replaced and has not heard of it may answer with old
+// committed offsets, as long as nothing that it writes commits.
+const Deposed = 18
+
+// Topics of the coordinators. If they lose records, groups and transactions go back too.
+const (
+	offsetsTopic      = "__consumer_offsets"
+	transactionsTopic = "__transaction_state"
 )
 
 // Excuse allows the loss of records that were in flight or acknowledged in a
@@ -124,4 +135,30 @@ func (g *Guarantees) lossOfRead(tp wire.TopicPartition, o wire.Offset, invoked, 
 		return r
 	}
 	return violates("rule 2: only committed records are delivered")
+}
+
+// lossOf rules on what depends on all the topics: it is excused if one of them may have
+// lost records that were committed.
+func (g *Guarantees) lossOf(r ruling, topics ...string) ruling {
+	if g.Unclean {
+		return allows("rule 8: unclean leader election")
+	}
+	for i := range g.Excuses {
+		if x := &g.Excuses[i]; x.Rule == PowerLost && (x.Topic == "" || slices.Contains(topics, x.Topic)) {
+			return allows("rule 21: %s", x.Reason)
+		}
+	}
+	return r
+}
+
+// stale reports whether a coordinator may have answered at time t without knowing that it
+// had been replaced.
+func (g *Guarantees) stale(t int64) bool {
+	for i := range g.Excuses {
+		x := &g.Excuses[i]
+		if x.Rule == Deposed && (x.Topic == "" || x.Topic == offsetsTopic) && x.From <= t && t <= x.Until {
+			return true
+		}
+	}
+	return false
 }

@@ -2,8 +2,6 @@ package history
 
 import (
 	"fmt"
-	"math"
-	"slices"
 
 	"odradek/broker/wire"
 )
@@ -16,6 +14,10 @@ type appendOp struct {
 	acks       int8
 	idempotent bool
 	inFlight   int
+	key        string
+	tombstone  bool
+	input      uint64
+	txn        *transaction // nil if it is in none
 
 	invokeSeq, returnSeq int64 // returnSeq is 0 if it never returned
 	invoked, returned    int64 // times; returned is far away if it never did
@@ -31,21 +33,27 @@ func (a *appendOp) seqs() []int64 {
 	return []int64{a.invokeSeq, a.returnSeq}
 }
 
+// aborted reports whether the append certainly has no effect on who reads committed
+// records only.
+func (a *appendOp) aborted() bool { return a.txn != nil && a.txn.fate == aborted }
+
 // read is one record in one poll.
 type read struct {
 	Record
 	process   string
 	returnSeq int64
 	time      int64
+	isolation Isolation
 }
 
 // move is a step of one consumer: a seek, or a poll's records.
 type move struct {
-	seq     int64
-	time    int64
-	seek    bool
-	offset  wire.Offset // of a seek; -1 is not known
-	records []Record
+	seq       int64
+	time      int64
+	seek      bool
+	offset    wire.Offset // of a seek; -1 is not known
+	isolation Isolation
+	records   []Record
 }
 
 // latest is one answer about the latest offset.
@@ -69,6 +77,9 @@ type partition struct {
 	askers    []string // its keys, sorted
 
 	log finalLog
+	// committed is what a read_committed reader of the final log sees.
+	committed finalLog
+	lastOfKey map[string]wire.Offset // in the final log
 }
 
 // finalLog is the log as read after everything healed.
@@ -80,6 +91,7 @@ type finalLog struct {
 	at         map[wire.Offset]uint64 // offset to value
 	offsets    map[uint64][]wire.Offset
 	seq        int64 // last event of the read
+	time       int64 // when it ended
 	broken     string
 }
 
@@ -106,106 +118,75 @@ func (l *finalLog) add(e *Event) {
 		}
 	}
 	l.end = e.End
-	l.seq = e.Seq
+	l.seq, l.time = e.Seq, e.Time
 }
 
-// collect sorts a history by partition.
-func collect(events []Event) []*partition {
-	byTP := make(map[wire.TopicPartition]*partition)
-	var parts []*partition
-	of := func(e *Event) *partition {
-		p := byTP[e.TP()]
-		if p == nil {
-			p = &partition{tp: e.TP(), byValue: make(map[uint64]*appendOp), moves: make(map[string][]move), latest: make(map[string][]latest)}
-			byTP[e.TP()] = p
-			parts = append(parts, p)
-		}
-		return p
-	}
-	invocations := make(map[int64]*Event)
-	appends := make(map[int64]*appendOp)
-	requests := make(map[int64][]int64) // open requests to the appends they carry
-	doubtful := make(map[int64]bool)    // appends of which some request is not known to have failed
-	for i := range events {
-		e := &events[i]
-		if e.Phase == Invoke {
-			invocations[e.Op] = e
-			switch e.Func {
-			case Append:
-				a := &appendOp{
-					tp: e.TP(), process: e.Process, value: e.Value, acks: e.Acks, idempotent: e.Idempotent, inFlight: e.InFlight,
-					invokeSeq: e.Seq, invoked: e.Time, returned: math.MaxInt64, outcome: Unknown, offset: wire.NoOffset,
-				}
-				appends[e.Op] = a
-				p := of(e)
-				p.appends = append(p.appends, a)
-				p.byValue[a.value] = a
-			case Request:
-				requests[e.Op] = e.Of
-			case Seek:
-				p := of(e)
-				p.moves[e.Process] = append(p.moves[e.Process], move{seq: e.Seq, time: e.Time, seek: true, offset: e.Offset})
-			}
-			continue
-		}
-		begin := invocations[e.Op]
-		switch e.Func {
-		case Append:
-			a := appends[e.Op]
-			a.returnSeq, a.returned, a.outcome = e.Seq, e.Time, e.Outcome
-			if e.Outcome == OK {
-				a.offset = e.Offset
-			}
-		case Request:
-			if e.Outcome == Failed {
-				delete(requests, e.Op)
-			}
-		case Poll:
-			of(e).poll(e)
-		case Final:
-			p := of(e)
-			if !p.log.present || p.log.process == e.Process {
-				p.log.add(e)
-			} else {
-				p.poll(e) // a second reader has to agree with the first
-			}
-		case ListOffsets:
-			if e.Outcome == OK && begin.Which != "earliest" {
-				p := of(e)
-				p.latest[e.Process] = append(p.latest[e.Process], latest{begin.Seq, e.Seq, begin.Time, e.Time, e.Offset, e.Epoch})
-			}
-		}
-	}
-	for _, ops := range requests { //odradek:unordered sets members
-		for _, op := range ops {
-			doubtful[op] = true
-		}
-	}
-	for op, a := range appends { //odradek:unordered each append on its own
-		if a.outcome == Failed && doubtful[op] {
-			a.outcome = Unknown
-		}
-	}
-	slices.SortFunc(parts, func(a, b *partition) int { return a.tp.Compare(b.tp) })
-	for _, p := range parts {
-		p.consumers = sortedKeys(p.moves)
-		p.askers = sortedKeys(p.latest)
-	}
-	return parts
-}
-
+// poll takes down what a consumer got, and that it moved on.
 func (p *partition) poll(e *Event) {
-	p.moves[e.Process] = append(p.moves[e.Process], move{seq: e.Seq, time: e.Time, records: e.Records})
+	p.moves[e.Process] = append(p.moves[e.Process], move{seq: e.Seq, time: e.Time, isolation: e.Isolation, records: e.Records})
+	p.saw(e)
+}
+
+// saw takes down what a reader got.
+func (p *partition) saw(e *Event) {
 	for _, r := range e.Records {
-		p.reads = append(p.reads, read{r, e.Process, e.Seq, e.Time})
+		p.reads = append(p.reads, read{r, e.Process, e.Seq, e.Time, e.Isolation})
 	}
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m { //odradek:unordered sorted below
-		keys = append(keys, k)
+// index prepares what is asked about the whole log.
+func (p *partition) index() {
+	p.lastOfKey = make(map[string]wire.Offset)
+	for _, r := range p.log.records {
+		a := p.byValue[r.Value]
+		if a == nil || a.key == "" || a.txn != nil && p.committed.present && len(p.committed.offsets[r.Value]) == 0 {
+			continue // what is aborted replaces nothing
+		}
+		p.lastOfKey[a.key] = r.Offset
 	}
-	slices.Sort(keys)
-	return keys
+}
+
+// superseded reports whether a compacted log may do without the append at offset o.
+func (p *partition) superseded(a *appendOp, o wire.Offset) bool {
+	last, ok := p.lastOfKey[a.key]
+	return a.key == "" || a.tombstone || ok && last > o
+}
+
+// sight is what a read_committed reader of the final log sees of an append.
+type sight uint8
+
+const (
+	// unclear: nobody read the final log so, or the record may have been removed.
+	unclear sight = iota
+	visible
+	// hidden: the log has it, and skips it.
+	hidden
+	// beyond: the log has it, at or past the last stable offset.
+	beyond
+	// gone: the log does not have it.
+	gone
+)
+
+func (p *partition) sightOf(a *appendOp, g *Guarantees) sight {
+	if !p.committed.present || !p.log.present {
+		return unclear
+	}
+	if len(p.committed.offsets[a.value]) > 0 {
+		return visible
+	}
+	at := a.offset
+	if offsets := p.log.offsets[a.value]; len(offsets) > 0 {
+		at = offsets[0]
+		switch {
+		case at >= p.committed.end:
+			return beyond
+		case at >= p.committed.start && !(g.Compaction && p.superseded(a, at)):
+			return hidden
+		}
+		return unclear // removed between the two reads
+	}
+	if g.Retention && at < p.log.start || g.Compaction && p.superseded(a, at) {
+		return unclear
+	}
+	return gone
 }

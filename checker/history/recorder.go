@@ -103,6 +103,7 @@ func WellFormed(events []Event) error {
 	open := make(map[int64]bool)
 	last := int64(0)
 	values := make(map[uint64]int64)
+	begun := make(map[int64]bool) // transactions
 	for i := range events {
 		e := &events[i]
 		switch {
@@ -115,6 +116,14 @@ func WellFormed(events []Event) error {
 		case e.Phase != Invoke && e.Phase != Return:
 			return fmt.Errorf("event %d has phase %q", e.Seq, e.Phase)
 		}
+		switch {
+		case e.Func == Begin:
+			begun[e.Op] = true
+		case e.Txn != 0 && !begun[e.Txn]:
+			return fmt.Errorf("event %d: transaction %d has not begun", e.Seq, e.Txn)
+		case e.Member == nil && ofGroup(e.Func):
+			return fmt.Errorf("event %d: %s without a member", e.Seq, e.Func)
+		}
 		if e.Func == Append && e.Phase == Invoke {
 			if first, again := values[e.Value]; again || e.Value == 0 {
 				return fmt.Errorf("event %d: value %d is not unique (event %d)", e.Seq, e.Value, first)
@@ -125,4 +134,13 @@ func WellFormed(events []Event) error {
 		last = e.Seq
 	}
 	return nil
+}
+
+// ofGroup reports whether a kind of operation needs to say who acts in which group.
+func ofGroup(f Func) bool {
+	switch f {
+	case Assigned, Revoked, Lost, Heartbeat, Commit, FetchCommitted, FinalCommitted, SendOffsets:
+		return true
+	}
+	return false
 }

@@ -1,0 +1,147 @@
+package history
+
+import (
+	"math"
+	"time"
+
+	"odradek/broker/wire"
+)
+
+// table judges a compacted partition as the table that it is (rule 19): the newest record
+// of each key stays, and a tombstone for its time.
+func (c *check) table() {
+	if !c.g.Compaction || !c.log.present {
+		return
+	}
+	keys, rows := c.rows()
+	for _, k := range keys {
+		c.row(rows[k])
+	}
+	for _, process := range c.consumers {
+		c.rebuilt(process, rows)
+	}
+}
+
+// row is what is known of one key.
+type row struct {
+	key string
+	// newest is the certain append with the highest offset.
+	newest *appendOp
+	// last is the last one in the final log.
+	last *appendOp
+	at   wire.Offset
+	// erased: an append that may have taken place was a tombstone, and whether it did the
+	// final log does not tell.
+	erased bool
+}
+
+func (c *check) rows() ([]string, map[string]*row) {
+	rows := make(map[string]*row)
+	for _, a := range c.appends {
+		if a.key == "" || a.outcome == Failed || a.aborted() {
+			continue
+		}
+		k := rows[a.key]
+		if k == nil {
+			k = &row{key: a.key, at: wire.NoOffset}
+			rows[a.key] = k
+		}
+		certain := a.outcome == OK && a.offset != wire.NoOffset && (a.txn == nil || a.txn.fate == committed)
+		switch {
+		case certain && (k.newest == nil || a.offset > k.newest.offset):
+			k.newest = a
+		case !certain && a.tombstone:
+			k.erased = true
+		}
+	}
+	for _, r := range c.log.records {
+		if a := c.byValue[r.Value]; a != nil && !a.aborted() {
+			if k := rows[a.key]; k != nil {
+				k.last, k.at = a, r.Offset
+			}
+		}
+	}
+	return sortedKeys(rows), rows
+}
+
+// row judges one key in the final log.
+func (c *check) row(k *row) {
+	w := k.newest
+	if w == nil || k.at >= w.offset || w.offset < c.log.start && c.g.Retention {
+		return
+	}
+	rule := c.g.lossOfAppend(w)
+	if rule.verdict == Violation {
+		rule = violates("rule 19: compaction keeps the last record of each key")
+	}
+	seqs := append(w.seqs(), c.log.seq)
+	switch {
+	case k.last != nil:
+		c.found(LostKey, rule, append(seqs, k.last.seqs()...), "key %q was last written at %d (%s), but the log ends with its older value %d at %d", k.key, w.offset, w.content(), k.last.value, k.at)
+	case k.erased:
+		// A tombstone of unknown outcome may have come later, and gone.
+	case !w.tombstone:
+		c.found(LostKey, rule, seqs, "key %q was last written at %d (%s), and the log does not have it any more", k.key, w.offset, w.content())
+	case c.log.time-w.returned < c.g.DeleteRetention:
+		c.found(LostTombstone, rule, seqs, "the tombstone of key %q at %d is gone %v after it was acknowledged", k.key, w.offset, time.Duration(c.log.time-w.returned))
+	}
+}
+
+func (a *appendOp) content() string {
+	if a.tombstone {
+		return "a tombstone"
+	}
+	return "a value"
+}
+
+// rebuilt judges the tables that a consumer has built, each time when it had begun at the
+// start of the log: what was deleted must not be in it. (That nothing is missing is
+// what poll-skip says.)
+func (c *check) rebuilt(process string, rows map[string]*row) {
+	var table map[string]cell // nil: it did not begin at the start
+	next := wire.Offset(math.MaxInt64)
+	var began, now, seq int64
+	for _, m := range c.moves[process] {
+		if m.seek {
+			c.staleCells(process, table, rows, next, now-began, seq)
+			table = nil
+			if m.offset != wire.NoOffset && m.offset <= c.log.start {
+				table, next, began = make(map[string]cell), m.offset, m.time
+			}
+			continue
+		}
+		if table == nil {
+			continue
+		}
+		now, seq = m.time, m.seq
+		for _, r := range m.records {
+			next = r.Offset + 1
+			if a := c.byValue[r.Value]; a != nil && a.key != "" && !a.aborted() {
+				table[a.key] = cell{a, r.Offset}
+			}
+		}
+	}
+	c.staleCells(process, table, rows, next, now-began, seq)
+}
+
+// cell is what a table has for a key.
+type cell struct {
+	a  *appendOp
+	at wire.Offset
+}
+
+// staleCells looks for keys that had been deleted before the reader's position.
+func (c *check) staleCells(process string, table map[string]cell, rows map[string]*row, next wire.Offset, took, seq int64) {
+	for _, key := range sortedKeys(table) {
+		have, k := table[key], rows[key]
+		if k == nil || k.newest == nil || !k.newest.tombstone || k.newest.offset >= next || k.at > k.newest.offset || have.at >= k.newest.offset {
+			continue
+		}
+		rule := allows("rule 19: tombstones are kept for their time only")
+		if took < c.g.DeleteRetention {
+			rule = violates("rule 19: who reads everything within delete.retention.ms sees all tombstones")
+		}
+		c.found(StaleTable, c.g.lossOf(rule, c.tp.Topic), append(have.a.seqs(), append(k.newest.seqs(), seq)...),
+			"%s read the log from its start past %d and has value %d for key %q, which was deleted at %d", process, next, have.a.value, key, k.newest.offset)
+	}
+}
