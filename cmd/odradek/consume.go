@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -171,31 +172,48 @@ func (s *span) pass(r *kgo.Record, bounded bool) (inside, last bool) {
 	return r.Offset < end, len(s.left) == 0
 }
 
+// listOffsets asks about offsets until every partition has an answer: a partition whose
+// leader has just changed has none for a moment.
+func listOffsets(ctx context.Context, ask func() (kadm.ListedOffsets, error)) (kadm.ListedOffsets, error) {
+	for {
+		list, err := ask()
+		if err == nil {
+			err = list.Error()
+		}
+		if err == nil || !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return list, err
+		}
+		select {
+		case <-ctx.Done():
+			return list, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // span asks the cluster where the partitions begin and end now.
 func (f *consumeFlags) span(ctx context.Context, adm *kadm.Client, topic string, start start) (*span, error) {
 	ctx, cancel := f.within(ctx)
 	defer cancel()
-	ask := func(list kadm.ListedOffsets, err error) (map[int32]int64, error) {
+	ask := func(list func() (kadm.ListedOffsets, error)) (map[int32]int64, error) {
+		l, err := listOffsets(ctx, list)
 		found := make(map[int32]int64)
-		if err == nil {
-			err = list.Error()
-		}
-		for p, o := range list[topic] {
+		for p, o := range l[topic] {
 			found[p] = o.Offset
 		}
 		return found, explain("topic "+topic, err, "")
 	}
-	begin, err := ask(adm.ListStartOffsets(ctx, topic))
+	begin, err := ask(func() (kadm.ListedOffsets, error) { return adm.ListStartOffsets(ctx, topic) })
 	if err != nil {
 		return nil, err
 	}
-	end, err := ask(adm.ListEndOffsets(ctx, topic))
+	end, err := ask(func() (kadm.ListedOffsets, error) { return adm.ListEndOffsets(ctx, topic) })
 	if err != nil {
 		return nil, err
 	}
 	var since map[int32]int64
 	if start.kind == fromTime {
-		if since, err = ask(adm.ListOffsetsAfterMilli(ctx, start.n, topic)); err != nil {
+		if since, err = ask(func() (kadm.ListedOffsets, error) { return adm.ListOffsetsAfterMilli(ctx, start.n, topic) }); err != nil {
 			return nil, err
 		}
 	}

@@ -24,7 +24,8 @@ deterministic simulation and for real.
   odradek serve --data DIR    run the broker for ordinary Kafka clients
   odradek topic list          see and change topics
   odradek produce TOPIC       send lines of standard input
-  odradek consume TOPIC       print records`,
+  odradek consume TOPIC       print records
+  odradek reassign            move partitions to other brokers`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -43,5 +44,5 @@ deterministic simulation and for real.
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
-	root.AddCommand(topicCommand(), produceCommand(), consumeCommand())
+	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), reassignCommand())
 }

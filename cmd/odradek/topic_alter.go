@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+func topicAlterCommand() *cobra.Command {
+	var f clientFlags
+	var partitions int
+	var set, unset []string
+	c := &cobra.Command{
+		Use:   "alter NAME",
+		Short: "Add partitions, set and unset configs",
+		Long: `Change a topic. Partitions can only be added, and records with keys go elsewhere from
+then on. A config that is unset gets the broker's value back; odradek topic describe
+shows what a topic sets itself.`,
+		Example: `  odradek topic alter orders --partitions 12
+  odradek topic alter orders --config retention.ms=86400000 --delete-config cleanup.policy`,
+		Args: exactlyOne("topic"),
+		RunE: func(c *cobra.Command, args []string) error {
+			values, err := parseConfigs(set)
+			if err != nil {
+				return err
+			}
+			if partitions == 0 && len(values) == 0 && len(unset) == 0 {
+				return errors.New("nothing to change: give --partitions, --config or --delete-config")
+			}
+			changes, err := configChanges(values, unset)
+			if err != nil {
+				return err
+			}
+			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
+				if len(changes) > 0 {
+					if err := alterTopicConfigs(ctx, adm, changes, args[0]); err != nil {
+						return err
+					}
+					fmt.Fprintf(c.OutOrStdout(), "changed %s of topic %s\n", counted(len(changes), "config"), args[0])
+				}
+				if partitions == 0 {
+					return nil
+				}
+				grown, err := adm.UpdatePartitions(ctx, partitions, args[0])
+				r := grown[args[0]]
+				if err == nil {
+					err = r.Err
+				}
+				if err != nil {
+					return explain("adding partitions to topic "+args[0], err, r.ErrMessage)
+				}
+				fmt.Fprintf(c.OutOrStdout(), "topic %s has %s\n", args[0], counted(partitions, "partition"))
+				return nil
+			})
+		},
+	}
+	f.add(c)
+	fl := c.Flags()
+	fl.IntVar(&partitions, "partitions", 0, "how many partitions there shall be")
+	fl.StringArrayVar(&set, "config", nil, "a config to set, as name=value (may be repeated)")
+	fl.StringArrayVar(&unset, "delete-config", nil, "a config to unset (may be repeated)")
+	return c
+}
+
+// configChanges turns --config and --delete-config into what a broker is asked.
+func configChanges(set map[string]*string, unset []string) ([]kadm.AlterConfig, error) {
+	var changes []kadm.AlterConfig
+	for _, name := range sortedKeys(set) {
+		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: set[name]})
+	}
+	for _, name := range unset {
+		if set[name] != nil {
+			return nil, fmt.Errorf("--config and --delete-config both name %s", name)
+		}
+		changes = append(changes, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: name})
+	}
+	return changes, nil
+}
+
+// alterTopicConfigs changes configs of topics, all in the same way.
+func alterTopicConfigs(ctx context.Context, adm *kadm.Client, changes []kadm.AlterConfig, topics ...string) error {
+	answers, err := adm.AlterTopicConfigs(ctx, changes, topics...)
+	if err != nil {
+		return explain("changing configs", err, "")
+	}
+	var errs []error
+	for _, a := range answers {
+		errs = append(errs, explain("changing configs of topic "+a.Name, a.Err, a.ErrMessage))
+	}
+	return errors.Join(errs...)
+}
