@@ -7,12 +7,14 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
+	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/cluster"
 	"odradek/workloads/client/consumer"
 )
 
-// Consumer reads the partitions it is assigned.
-type Consumer struct {
+// reader is what consumers by assignment and members of groups have in common: positions
+// and records of the partitions they hold. Asking for another partition panics.
+type reader struct {
 	net  *network
 	core *consumer.Core
 	// wake ends the Poll that waits, if any, at the latest at wakeAt (ns).
@@ -20,8 +22,64 @@ type Consumer struct {
 	wakeAt int64
 }
 
+// Seek moves to a position. An epoch makes the position be validated first.
+func (r *reader) Seek(tp wire.TopicPartition, p consumer.Position) {
+	r.core.Seek(tp, p)
+	r.net.kick()
+}
+
+// SeekTo moves to the beginning, the end, or (ResetTimestamp) to a timestamp in ms.
+func (r *reader) SeekTo(tp wire.TopicPartition, to consumer.Reset, timestamp int64) {
+	r.core.SeekTo(tp, to, timestamp)
+	r.net.kick()
+}
+
+// Pause keeps a partition from being read, or lets it go on.
+func (r *reader) Pause(tp wire.TopicPartition, paused bool) {
+	r.core.Pause(tp, paused)
+	r.net.kick()
+}
+
+// Position is where the next record is expected; ok is false while there is none.
+func (r *reader) Position(tp wire.TopicPartition) (p consumer.Position, ok bool) {
+	return r.core.Position(tp)
+}
+
+// Stopped tells whether a partition stands still until a seek.
+func (r *reader) Stopped(tp wire.TopicPartition) bool { return r.core.Stopped(tp) }
+
+// Progress is what the latest fetch said about the partition's log.
+func (r *reader) Progress(tp wire.TopicPartition) consumer.Progress { return r.core.Progress(tp) }
+
+// sleep parks a Poll until there is something to look at, or until then (ns).
+func (r *reader) sleep(t *env.Task, until int64) {
+	t.Suspend(func(wake func()) {
+		r.wake, r.wakeAt = wake, until
+		r.net.kick()
+	})
+}
+
+func (r *reader) wakeUp() {
+	if wake := r.wake; wake != nil {
+		r.wake, r.wakeAt = nil, cluster.Never
+		wake()
+	}
+}
+
+// answer gives the core the end of a request.
+func (r *reader) answer(id attempt.ID, resp kmsg.Response, err error) {
+	if err != nil {
+		r.core.OnFailure(r.net.now(), id, err)
+		return
+	}
+	r.core.OnResponse(r.net.now(), id, resp)
+}
+
+// Consumer reads the partitions it is assigned.
+type Consumer struct{ reader }
+
 func newConsumer(n *network, cfg consumer.Config) *Consumer {
-	c := &Consumer{net: n, core: consumer.New(cfg, n.meta, n.rng), wakeAt: cluster.Never}
+	c := &Consumer{reader{net: n, core: consumer.New(cfg, n.meta, n.rng), wakeAt: cluster.Never}}
 	n.core = c
 	return c
 }
@@ -50,42 +108,10 @@ func (c *Consumer) Poll(t *env.Task, maxWait time.Duration) ([]consumer.Record, 
 		if c.net.now() >= until {
 			break
 		}
-		t.Suspend(func(wake func()) {
-			c.wake, c.wakeAt = wake, until
-			c.net.kick()
-		})
+		c.sleep(t, until)
 	}
 	return nil, nil
 }
-
-// Seek moves to a position. An epoch makes the position be validated first.
-func (c *Consumer) Seek(tp wire.TopicPartition, p consumer.Position) {
-	c.core.Seek(tp, p)
-	c.net.kick()
-}
-
-// SeekTo moves to the beginning, the end, or (ResetTimestamp) to a timestamp in ms.
-func (c *Consumer) SeekTo(tp wire.TopicPartition, r consumer.Reset, timestamp int64) {
-	c.core.SeekTo(tp, r, timestamp)
-	c.net.kick()
-}
-
-// Pause keeps a partition from being read, or lets it go on.
-func (c *Consumer) Pause(tp wire.TopicPartition, paused bool) {
-	c.core.Pause(tp, paused)
-	c.net.kick()
-}
-
-// Position is where the next record is expected; ok is false while there is none.
-func (c *Consumer) Position(tp wire.TopicPartition) (p consumer.Position, ok bool) {
-	return c.core.Position(tp)
-}
-
-// Stopped tells whether a partition stands still until a seek.
-func (c *Consumer) Stopped(tp wire.TopicPartition) bool { return c.core.Stopped(tp) }
-
-// Progress is what the latest fetch said about the partition's log.
-func (c *Consumer) Progress(tp wire.TopicPartition) consumer.Progress { return c.core.Progress(tp) }
 
 // Close ends the consumer; a waiting Poll returns nothing.
 func (c *Consumer) Close() {
@@ -98,21 +124,10 @@ func (c *Consumer) Close() {
 	}
 }
 
-func (c *Consumer) wakeUp() {
-	if wake := c.wake; wake != nil {
-		c.wake, c.wakeAt = nil, cluster.Never
-		wake()
-	}
-}
-
 func (c *Consumer) poll(now int64) {
 	for _, req := range c.core.Poll(now) {
 		c.net.call(req, c.net.cfg.RequestTimeout, func(resp kmsg.Response, err error) {
-			if err != nil {
-				c.core.OnFailure(c.net.now(), req.ID, err)
-				return
-			}
-			c.core.OnResponse(c.net.now(), req.ID, resp)
+			c.answer(req.ID, resp, err)
 		})
 	}
 }

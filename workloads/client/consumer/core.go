@@ -21,6 +21,8 @@ type Core struct {
 	meta  *cluster.Metadata
 	rng   *rand.Rand
 	codec *wire.Codec
+	// keep are topics whose metadata somebody else needs.
+	keep []string
 	// parts is the assignment, sorted.
 	parts    []*partition
 	requests map[attempt.ID]*request
@@ -64,9 +66,76 @@ func New(cfg Config, meta *cluster.Metadata, rng *rand.Rand) *Core {
 	}
 }
 
+// Keep names the topics whose metadata stay wanted without an assigned partition.
+func (c *Core) Keep(topics []string) {
+	c.keep = topics
+	for _, topic := range topics {
+		c.meta.Want(topic)
+	}
+	c.forgetOthers()
+}
+
+// forgetOthers stops asking for topics that nobody needs.
+func (c *Core) forgetOthers() {
+	for _, topic := range c.meta.Wanted() {
+		if !slices.Contains(c.keep, topic) &&
+			!slices.ContainsFunc(c.parts, func(p *partition) bool { return p.Topic == topic }) {
+			c.meta.Forget(topic)
+		}
+	}
+}
+
 // Assign replaces the assignment. Partitions that stay keep their position and data;
 // new ones start by the reset policy.
 func (c *Core) Assign(tps []wire.TopicPartition) {
+	c.assign(tps, func(p *partition) { p.reset(c.cfg.Reset, c.cfg.ResetTimestamp) })
+}
+
+// AssignAwaiting replaces the assignment, where new partitions wait for Start.
+func (c *Core) AssignAwaiting(tps []wire.TopicPartition) {
+	c.assign(tps, func(p *partition) {
+		p.pos = nowhere
+		p.enter(awaiting)
+	})
+}
+
+// Awaiting lists the assigned partitions that wait for Start, sorted.
+func (c *Core) Awaiting() []wire.TopicPartition {
+	var tps []wire.TopicPartition
+	for _, p := range c.parts {
+		if p.state == awaiting {
+			tps = append(tps, p.TopicPartition)
+		}
+	}
+	return tps
+}
+
+// Start gives a partition that still awaits it (the user may have sought) its position, or
+// with ok false, none: then the reset policy decides.
+func (c *Core) Start(tp wire.TopicPartition, pos Position, ok bool) {
+	i, assigned := find(c.parts, tp)
+	if !assigned || c.parts[i].state != awaiting {
+		return
+	}
+	p := c.parts[i]
+	switch {
+	case ok:
+		p.seek(pos, false)
+	case c.cfg.Reset == ResetNone:
+		c.stop(p, NoPosition, nowhere, nil)
+	default:
+		p.reset(c.cfg.Reset, c.cfg.ResetTimestamp)
+	}
+}
+
+// Refuse stops a partition that still awaits its position, for a reason.
+func (c *Core) Refuse(tp wire.TopicPartition, err error) {
+	if i, ok := find(c.parts, tp); ok && c.parts[i].state == awaiting {
+		c.stop(c.parts[i], Refused, nowhere, err)
+	}
+}
+
+func (c *Core) assign(tps []wire.TopicPartition, begin func(*partition)) {
 	tps = slices.Clone(tps)
 	slices.SortFunc(tps, wire.TopicPartition.Compare)
 	tps = slices.Compact(tps)
@@ -81,7 +150,7 @@ func (c *Core) Assign(tps []wire.TopicPartition) {
 			TopicPartition: tp, leaderEpoch: wire.NoLeaderEpoch,
 			progress: Progress{HighWatermark: wire.NoOffset, LastStable: wire.NoOffset, LogStart: wire.NoOffset},
 		}
-		p.reset(c.cfg.Reset, c.cfg.ResetTimestamp)
+		begin(p)
 		c.parts = append(c.parts, p)
 		c.meta.Want(tp.Topic)
 	}
@@ -91,11 +160,7 @@ func (c *Core) Assign(tps []wire.TopicPartition) {
 		}
 	}
 	c.arrived = slices.DeleteFunc(c.arrived, func(p *partition) bool { return p.data.empty() })
-	for _, topic := range c.meta.Wanted() {
-		if !slices.ContainsFunc(tps, func(tp wire.TopicPartition) bool { return tp.Topic == topic }) {
-			c.meta.Forget(topic)
-		}
-	}
+	c.forgetOthers()
 }
 
 func find(parts []*partition, tp wire.TopicPartition) (int, bool) {

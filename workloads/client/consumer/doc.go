@@ -1,5 +1,4 @@
-// Package consumer is the pure core of a consumer by assignment: partitions and
-// positions in; ListOffsets, OffsetForLeaderEpoch and Fetch requests out;
+// Package consumer is the pure core of a consumer: assigned partitions and positions in; ListOffsets, OffsetForLeaderEpoch and Fetch requests out;
 // answers in; records and events out. It does no I/O and has no timers (see
 // [Core.Deadline]).
 //
@@ -10,8 +9,11 @@
 //	            checked with OffsetForLeaderEpoch before it is used (KIP-320)
 //	fetching    the position is used
 //	stopped     the user must seek
+//	awaiting    the position comes from outside: a group's committed offset
 //
-//	(assigned)             -> resetting | validating | fetching   by the initial position
+//	(assigned)             -> resetting | stopped   by the reset policy; or awaiting, for a group
+//	awaiting    -> validating | fetching   the committed offset
+//	awaiting    -> resetting | stopped     there is none; or it cannot be read
 //	resetting   -> fetching     offset received
 //	resetting   -> stopped      no offset for the timestamp, or a fatal error
 //	fetching    -> validating   metadata show a newer leader epoch

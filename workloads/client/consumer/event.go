@@ -47,6 +47,8 @@ const (
 	Corrupt
 	// Refused: a fatal error code; Err.
 	Refused
+	// NoPosition: the group has committed no offset, and there is no reset policy.
+	NoPosition
 )
 
 func (k EventKind) String() string {
@@ -59,6 +61,8 @@ func (k EventKind) String() string {
 		return "out-of-range"
 	case Corrupt:
 		return "corrupt"
+	case NoPosition:
+		return "no-position"
 	}
 	return "refused"
 }

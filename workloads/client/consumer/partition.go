@@ -13,10 +13,11 @@ const (
 	resetting
 	validating
 	fetching
+	awaiting
 )
 
 func (s state) String() string {
-	return [...]string{"stopped", "resetting", "validating", "fetching"}[s]
+	return [...]string{"stopped", "resetting", "validating", "fetching", "awaiting"}[s]
 }
 
 // partition is one assigned partition.

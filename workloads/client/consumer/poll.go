@@ -23,7 +23,7 @@ func (c *Core) Poll(now int64) []attempt.Request {
 	c.deadline = cluster.Never
 	ready := c.ready[:0]
 	for _, p := range c.parts {
-		if p.state == stopped {
+		if p.state == stopped || p.state == awaiting {
 			continue
 		}
 		leader, _ := c.meta.Partition(p.TopicPartition)

@@ -1,0 +1,204 @@
+package group
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/wire"
+	"odradek/workloads/client/attempt"
+	"odradek/workloads/client/cluster"
+)
+
+// fetch is one reading of committed offsets under way.
+type fetch struct {
+	id       FetchID
+	tps      []wire.TopicPartition
+	deadline int64
+	inFlight bool
+	// failures in a row, and when the next attempt may be made, in ns.
+	failures  int
+	notBefore int64
+	last      error
+}
+
+// Fetch begins to read committed offsets. The result comes from Fetches.
+func (c *Core) Fetch(now int64, tps []wire.TopicPartition) FetchID {
+	tps = slices.Clone(tps)
+	slices.SortFunc(tps, wire.TopicPartition.Compare)
+	c.lastID.fetch++
+	c.fetches = append(c.fetches, &fetch{id: c.lastID.fetch, tps: slices.Compact(tps), deadline: now + int64(c.cfg.Timeout)})
+	return c.lastID.fetch
+}
+
+// Fetches takes the results of reading committed offsets.
+func (c *Core) Fetches() []Fetched {
+	ended := c.fetched
+	c.fetched = nil
+	return ended
+}
+
+func (c *Core) pollFetches(now int64) {
+	for _, f := range slices.Clone(c.fetches) {
+		switch {
+		case len(f.tps) == 0:
+			c.endFetch(f, Fetched{})
+		case now >= f.deadline:
+			err := ErrTimeout
+			if f.last != nil {
+				err = fmt.Errorf("%w: %w", ErrTimeout, f.last)
+			}
+			c.endFetch(f, Fetched{Err: err})
+		case f.inFlight || now < f.notBefore:
+		case c.err != nil:
+			c.endFetch(f, Fetched{Err: c.err})
+		default:
+			if _, ok := c.node(); ok {
+				c.attemptFetch(now, f)
+			}
+		}
+	}
+}
+
+func (c *Core) fetchDeadline() int64 {
+	d := cluster.Never
+	_, known := c.finder.Node()
+	for _, f := range c.fetches {
+		d = min(d, f.deadline)
+		if !f.inFlight && known {
+			d = min(d, f.notBefore)
+		}
+	}
+	return d
+}
+
+func (c *Core) endFetch(f *fetch, result Fetched) {
+	c.fetches = slices.DeleteFunc(c.fetches, func(o *fetch) bool { return o == f })
+	result.ID = f.id
+	c.fetched = append(c.fetched, result)
+}
+
+func (c *Core) attemptFetch(now int64, f *fetch) {
+	req, lowest := OffsetFetchRequest(c.cfg.ID, f.tps, c.cfg.RequireStable)
+	if m := c.Member(); c.cfg.Protocol == Consumer && m.In() {
+		req.Groups[0].MemberID, req.Groups[0].MemberEpoch = &m.ID, m.Generation
+	}
+	node, _ := c.finder.Node()
+	f.inFlight = true
+	c.send(now, req, lowest, 9, 0, func(now int64, resp kmsg.Response, err error) {
+		if !slices.Contains(c.fetches, f) {
+			return // ended by its deadline
+		}
+		f.inFlight = false
+		if err != nil {
+			if unserved(err) {
+				c.endFetch(f, Fetched{Err: err})
+				return
+			}
+			c.retryFetch(now, f, err)
+			return
+		}
+		c.onFetch(now, node, f, resp.(*kmsg.OffsetFetchResponse))
+	})
+}
+
+func (c *Core) retryFetch(now int64, f *fetch, err error) {
+	f.last = err
+	f.failures++
+	f.notBefore = now + int64(c.cfg.Backoff.After(f.failures, c.rng))
+}
+
+func (c *Core) onFetch(now int64, node wire.NodeID, f *fetch, resp *kmsg.OffsetFetchResponse) {
+	code, answers := ReadOffsetFetch(resp)
+	err := attempt.NewCodeError(code, nil)
+	switch {
+	case code == 0:
+	case c.passing(node, code) || code == kerr.UnknownMemberID.Code || code == kerr.StaleMemberEpoch.Code:
+		// The last two: the next heartbeat tells what has become of the member.
+		c.retryFetch(now, f, err)
+		return
+	default:
+		c.endFetch(f, Fetched{Err: err})
+		return
+	}
+	result := Fetched{Offsets: make(Offsets), Refused: make(map[wire.TopicPartition]error)}
+	for _, tp := range f.tps {
+		a, answered := answers[tp]
+		switch {
+		case !answered || a.Code == kerr.UnstableOffsetCommit.Code || c.passing(node, a.Code):
+			if !answered {
+				a.Code = kerr.UnknownServerError.Code
+			}
+			c.retryFetch(now, f, attempt.NewCodeError(a.Code, nil))
+			return
+		case a.Code != 0:
+			result.Refused[tp] = attempt.NewCodeError(a.Code, nil)
+		case a.Offset.Offset >= 0:
+			result.Offsets[tp] = a.Offset
+		}
+	}
+	c.endFetch(f, result)
+}
+
+// OffsetFetchRequest is a request for a group's committed offsets, all of them if tps is
+// nil, and the lowest version that can carry it. tps are sorted.
+func OffsetFetchRequest(id string, tps []wire.TopicPartition, stable bool) (req *kmsg.OffsetFetchRequest, lowest int16) {
+	req = kmsg.NewPtrOffsetFetchRequest()
+	lowest = 1
+	if tps == nil {
+		lowest = 2
+	}
+	if stable {
+		req.RequireStable, lowest = true, 7
+	}
+	// The version picks which of the two goes out.
+	req.Group = id
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group, g.MemberEpoch = id, -1
+	eachTopic(tps, func(topic string, partitions []int32) {
+		req.Topics = append(req.Topics, kmsg.OffsetFetchRequestTopic{Topic: topic, Partitions: partitions})
+		g.Topics = append(g.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: topic, Partitions: partitions})
+	})
+	req.Groups = append(req.Groups, g)
+	return req, lowest
+}
+
+// CommittedOffset is a partition's answer to OffsetFetch; the offset is -1 if there is
+// none.
+type CommittedOffset struct {
+	Offset
+	Code int16
+}
+
+// ReadOffsetFetch takes the answer to OffsetFetch for one group, of any version, and gives
+// the group's error code or its partitions.
+func ReadOffsetFetch(resp *kmsg.OffsetFetchResponse) (code int16, answers map[wire.TopicPartition]CommittedOffset) {
+	answers = make(map[wire.TopicPartition]CommittedOffset)
+	take := func(topic string, partition int32, offset int64, epoch int32, metadata *string, code int16) {
+		a := CommittedOffset{Offset: Offset{Offset: wire.Offset(offset), LeaderEpoch: wire.LeaderEpoch(epoch)}, Code: code}
+		if metadata != nil {
+			a.Metadata = *metadata
+		}
+		answers[wire.TopicPartition{Topic: topic, Partition: partition}] = a
+	}
+	if resp.Version < 8 {
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				take(t.Topic, p.Partition, p.Offset, p.LeaderEpoch, p.Metadata, p.ErrorCode)
+			}
+		}
+		return resp.ErrorCode, answers
+	}
+	if len(resp.Groups) != 1 {
+		return kerr.UnknownServerError.Code, nil
+	}
+	g := &resp.Groups[0]
+	for _, t := range g.Topics {
+		for _, p := range t.Partitions {
+			take(t.Topic, p.Partition, p.Offset, p.LeaderEpoch, p.Metadata, p.ErrorCode)
+		}
+	}
+	return g.ErrorCode, answers
+}
