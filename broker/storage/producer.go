@@ -130,7 +130,12 @@ func (l *Log) writeSnapshot(t *env.Task, at wire.Offset, content []byte) error {
 	if exists {
 		return nil
 	}
-	if err := writeFile(t, l.e.Disk, segmentPath(l.dir, at, producerSuffix), content, true); err != nil {
+	// Whole before it has its name, so that it need not be written again when it is found.
+	name := segmentPath(l.dir, at, producerSuffix)
+	if err := writeFile(t, l.e.Disk, name+temporarySuffix, content, true); err != nil {
+		return err
+	}
+	if err := rename(t, l.e.Disk, name+temporarySuffix, name); err != nil {
 		return err
 	}
 	l.snapshots = slices.Insert(l.snapshots, i, at)
