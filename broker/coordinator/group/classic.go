@@ -73,6 +73,9 @@ type classic struct {
 	topics map[string]bool
 	// written is whether the log has a record of the group.
 	written bool
+	// writing is whether this turn has decided a record. The group is then what that says,
+	// and timers that are due at the same time must not decide another.
+	writing bool
 
 	joinTimer, syncTimer timer
 	joined               bool  // somebody joined since the initial rebalance was last extended
@@ -141,7 +144,7 @@ func (g *classic) replay(v kmsg.GroupMetadataValue) {
 	} else if g.state != empty {
 		g.become(empty)
 	}
-	g.initial, g.written, g.since = false, true, v.CurrentStateTimestamp
+	g.initial, g.writing, g.written, g.since = false, false, true, v.CurrentStateTimestamp
 }
 
 // restored is a group as its last record in the log says.
@@ -154,10 +157,12 @@ func restored(m *Machine, id string, v kmsg.GroupMetadataValue) *classic {
 		}
 		g.add(&member{
 			id: vm.MemberID, instance: vm.InstanceID, clientID: vm.ClientID, clientHost: vm.ClientHost,
-			rebalanceMs: max(vm.RebalanceTimeoutMillis, vm.SessionTimeoutMillis, 1), // version 0 has no rebalance time-out
-			sessionMs:   vm.SessionTimeoutMillis, assignment: vm.Assignment,
+			rebalanceMs: vm.RebalanceTimeoutMillis, sessionMs: vm.SessionTimeoutMillis, assignment: vm.Assignment,
 			protocols: []kmsg.JoinGroupRequestProtocol{{Name: g.protocol, Metadata: vm.Subscription}},
 		})
+		if mb := g.members[vm.MemberID]; mb.rebalanceMs <= 0 { // as in records of version 0
+			mb.rebalanceMs = mb.sessionMs
+		}
 	}
 	if leader := text(v.Leader); g.members[leader] != nil {
 		g.leader = leader

@@ -232,7 +232,7 @@ func (g *classic) replace(t *turn, r coordinator.Request, req *kmsg.JoinGroupReq
 		return
 	}
 	g.topics = g.readTopics()
-	t.append(record)
+	g.write(t, record)
 	resp := g.joinResponse(mb)
 	switch {
 	case leads && req.Version >= 9:

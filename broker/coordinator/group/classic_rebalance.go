@@ -5,18 +5,26 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/coordinator"
 )
 
 // rebalance follows whatever may need one, or may have been the last that one waits for.
 func (g *classic) rebalance(t *turn) {
-	switch g.state {
-	case empty, completing, stable:
+	switch {
+	case g.writing:
+	case g.state != preparing:
 		g.prepare(t)
-	case preparing:
-		if !g.initial {
-			g.joinIfAllHere(t)
-		}
+	case !g.initial:
+		g.joinIfAllHere(t)
 	}
+}
+
+// write decides the group's record.
+func (g *classic) write(t *turn, record coordinator.Record) {
+	check(!g.writing, "group %q is written twice in a turn", g.id)
+	g.writing = true
+	t.append(record)
 }
 
 // prepare begins a rebalance: every member has to join again. The members that wait for
@@ -89,7 +97,7 @@ func (g *classic) completeJoin(t *turn) {
 	g.generation++
 	if len(g.members) == 0 {
 		g.protocol, g.topics = "", nil
-		t.append(groupRecord(g, t.at.Wall, nil))
+		g.write(t, groupRecord(g, t.at.Wall, nil))
 		t.event(Event{Kind: "group-empty", Group: g.id, Generation: g.generation})
 		return
 	}

@@ -69,7 +69,7 @@ func (g *classic) assignAll(t *turn, req *kmsg.SyncGroupRequest) {
 		g.rebalance(t)
 		return
 	}
-	t.append(record)
+	g.write(t, record)
 	t.event(Event{Kind: "group-stable", Group: g.id, Generation: g.generation, Count: len(g.members)})
 	for _, mb := range g.order {
 		g.assign(t, mb, of(mb))

@@ -67,7 +67,7 @@ func (m *Machine) forget(id string) {
 // dropIfVoid takes a group out of the machine that nothing in the log speaks of and nobody
 // is about to join.
 func (m *Machine) dropIfVoid(g *classic) {
-	if g.written || len(g.members) > 0 || len(g.promised) > 0 || m.offsets.has(g.id) || m.groups[g.id] != g {
+	if g.written || g.writing || len(g.members) > 0 || len(g.promised) > 0 || m.offsets.has(g.id) || m.groups[g.id] != g {
 		return
 	}
 	g.dissolve()

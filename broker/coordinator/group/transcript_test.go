@@ -38,6 +38,7 @@ import (
 //	delete-offsets t-0
 //	describe, list, delete-group [group=g]
 //	pass 5s [alive=(a,b)]                              the named clients send heartbeats each second
+//	busy 5s                                            time goes by without a Tick until the end
 //	hold, release                                      stop committing; commit everything held
 //	reload                                             a new coordinator replays the log
 //	drop-topic t, create-topic t, replace-topic t

@@ -258,6 +258,13 @@ func (s *story) fetch(w words) {
 // worldDoes is what happens around the shard.
 func (s *story) worldDoes(w words, what string) {
 	switch w.d.Cmd {
+	case "busy":
+		d, err := time.ParseDuration(what)
+		if err != nil {
+			w.Fatal(err)
+		}
+		s.now += int64(d)
+		s.pass(0, nil)
 	case "hold":
 		s.held = true
 	case "release":
