@@ -329,6 +329,9 @@ func (l *Log) written(err error) {
 		for i := range c.batches {
 			seg.applied(&c.batches[i], l.cfg.IndexIntervalBytes)
 		}
+		if c.produced {
+			seg.plain = false
+		}
 		if c.aborted != nil {
 			seg.aborted, seg.abortedStale = append(seg.aborted, c.aborted...), true
 			c.aborted = nil
