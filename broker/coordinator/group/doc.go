@@ -14,10 +14,11 @@
 //
 // # Where to start
 //
-// machine.go dispatches; group.go is what the machine asks of a group of either
-// protocol; classic.go has the states of a classic group and classic_*.go what moves
-// them; offsets.go the committed offsets and those of open transactions; expiry.go what
-// is forgotten and when; describe.go the answers for administrators.
+// machine.go dispatches; turn.go is one call of it; group.go is what it asks of a group of
+// either protocol; classic.go has the states of a classic group, classic_rebalance.go what
+// moves them, and the other classic_*.go its requests; offsets.go the committed offsets and
+// those of open transactions, offset_*.go their requests; expiry.go what is forgotten
+// and when; describe.go the answers for administrators.
 //
 // # Adding a kind of group
 //

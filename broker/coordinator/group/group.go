@@ -14,7 +14,7 @@ type group interface {
 	groupType() string
 	// stateName is as ListGroups names it.
 	stateName() string
-	// protocol is the protocol type, "" for a group that only has offsets.
+	// protocolName is the protocol type, "" for a group that only has offsets.
 	protocolName() string
 	// empty groups may be deleted, and strangers may commit to them.
 	empty() bool
@@ -55,7 +55,7 @@ type committer struct {
 	version       int16 // of the request
 }
 
-// forget takes a group out of the machine whose records are gone. Offsets stay: then what
+// forget takes a group out of the machine whose last record a tombstone has taken back. Offsets stay: then what
 // is left is a group that only has offsets.
 func (m *Machine) forget(id string) {
 	delete(m.groups, id)

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -140,7 +141,8 @@ func replayClassic(m *Machine, e coordinator.Entry) {
 		return
 	}
 	var v kmsg.GroupMetadataValue
-	if !readable(e.Value, 4) || v.ReadFrom(e.Value) != nil {
+	// Metadata and assignments alias what they are read from, and e is the caller's.
+	if !readable(e.Value, 4) || v.ReadFrom(bytes.Clone(e.Value)) != nil {
 		return
 	}
 	if g, ok := m.groups[k.Group].(*classic); ok && m.live {
