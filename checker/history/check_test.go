@@ -65,13 +65,16 @@ func (s *script) final(start wire.Offset, values ...uint64) {
 var power = Guarantees{Excuses: []Excuse{{Rule: PowerLost, Partition: -1, Until: 1000, Reason: "all nodes lost power"}}}
 var leader = Guarantees{Excuses: []Excuse{{Rule: LeaderFailed, Partition: -1, Until: 1000, Reason: "node 1 crashed"}}}
 
+// planted is a history with what has to be found in it.
+type planted struct {
+	name  string
+	given Guarantees
+	write func(s *script)
+	want  []string // verdict and name
+}
+
 func TestPlantedAnomaliesAreFound(t *testing.T) {
-	tests := []struct {
-		name  string
-		given Guarantees
-		write func(s *script)
-		want  []string // verdict and name
-	}{
+	judged(t, []planted{
 		{"acks=all lost", Guarantees{}, func(s *script) {
 			s.send("p", 1, AcksAll, OK, 0)
 			s.send("p", 2, AcksAll, OK, 1)
@@ -304,7 +307,12 @@ func TestPlantedAnomaliesAreFound(t *testing.T) {
 			s.poll("c", Record{0, 1}, Record{1, 2})
 			s.Return(s.Invoke(s.event(Event{Func: Final, Process: "final"})), s.event(Event{End: 2, Records: []Record{{1, 2}}}))
 		}, []string{"allowed lost-write", "allowed vanished"}},
-	}
+	})
+}
+
+// judged checks every planted history.
+func judged(t *testing.T, tests []planted) {
+	t.Helper()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScript()

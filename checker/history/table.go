@@ -25,8 +25,11 @@ func (c *check) table() {
 // row is what is known of one key.
 type row struct {
 	key string
-	// newest is the certain append with the highest offset.
-	newest *appendOp
+	// newest is the append with the highest offset among those that certainly took place:
+	// they were acknowledged, or somebody has read them.
+	newest   *appendOp
+	newestAt wire.Offset
+	readAs   *read // nil if it was acknowledged
 	// last is the last one in the final log.
 	last *appendOp
 	at   wire.Offset
@@ -37,6 +40,10 @@ type row struct {
 
 func (c *check) rows() ([]string, map[string]*row) {
 	rows := make(map[string]*row)
+	read := make(map[uint64]*read)
+	for i := range c.reads {
+		read[c.reads[i].Value] = &c.reads[i]
+	}
 	for _, a := range c.appends {
 		if a.key == "" || a.outcome == Failed || a.aborted() {
 			continue
@@ -46,11 +53,18 @@ func (c *check) rows() ([]string, map[string]*row) {
 			k = &row{key: a.key, at: wire.NoOffset}
 			rows[a.key] = k
 		}
-		certain := a.outcome == OK && a.offset != wire.NoOffset && (a.txn == nil || a.txn.fate == committed)
+		at, seen := wire.NoOffset, read[a.value]
 		switch {
-		case certain && (k.newest == nil || a.offset > k.newest.offset):
-			k.newest = a
-		case !certain && a.tombstone:
+		case a.txn != nil && a.txn.fate != committed:
+		case a.outcome == OK && a.offset != wire.NoOffset:
+			at, seen = a.offset, nil
+		case seen != nil:
+			at = seen.Offset
+		}
+		switch {
+		case at != wire.NoOffset && (k.newest == nil || at > k.newestAt):
+			k.newest, k.newestAt, k.readAs = a, at, seen
+		case at == wire.NoOffset && a.tombstone:
 			k.erased = true
 		}
 	}
@@ -67,23 +81,26 @@ func (c *check) rows() ([]string, map[string]*row) {
 // row judges one key in the final log.
 func (c *check) row(k *row) {
 	w := k.newest
-	if w == nil || k.at >= w.offset || w.offset < c.log.start && c.g.Retention {
+	if w == nil || k.at >= k.newestAt || k.newestAt < c.log.start && c.g.Retention {
 		return
 	}
-	rule := c.g.lossOfAppend(w)
+	rule, since := c.g.lossOfAppend(w), w.returned
+	if k.readAs != nil {
+		rule, since = c.lossOfRead(k.readAs), k.readAs.time
+	}
 	if rule.verdict == Violation {
 		rule = violates("rule 19: compaction keeps the last record of each key")
 	}
 	seqs := append(w.seqs(), c.log.seq)
 	switch {
 	case k.last != nil:
-		c.found(LostKey, rule, append(seqs, k.last.seqs()...), "key %q was last written at %d (%s), but the log ends with its older value %d at %d", k.key, w.offset, w.content(), k.last.value, k.at)
+		c.found(LostKey, rule, append(seqs, k.last.seqs()...), "key %q was last written at %d (%s), but the log ends with its older value %d at %d", k.key, k.newestAt, w.content(), k.last.value, k.at)
 	case k.erased:
 		// A tombstone of unknown outcome may have come later, and gone.
 	case !w.tombstone:
-		c.found(LostKey, rule, seqs, "key %q was last written at %d (%s), and the log does not have it any more", k.key, w.offset, w.content())
-	case c.log.time-w.returned < c.g.DeleteRetention:
-		c.found(LostTombstone, rule, seqs, "the tombstone of key %q at %d is gone %v after it was acknowledged", k.key, w.offset, time.Duration(c.log.time-w.returned))
+		c.found(LostKey, rule, seqs, "key %q was last written at %d (%s), and the log does not have it any more", k.key, k.newestAt, w.content())
+	case c.log.time-since < c.g.DeleteRetention:
+		c.found(LostTombstone, rule, seqs, "the tombstone of key %q at %d is gone %v after it was there", k.key, k.newestAt, time.Duration(c.log.time-since))
 	}
 }
 
@@ -134,7 +151,7 @@ type cell struct {
 func (c *check) staleCells(process string, table map[string]cell, rows map[string]*row, next wire.Offset, took, seq int64) {
 	for _, key := range sortedKeys(table) {
 		have, k := table[key], rows[key]
-		if k == nil || k.newest == nil || !k.newest.tombstone || k.newest.offset >= next || k.at > k.newest.offset || have.at >= k.newest.offset {
+		if k == nil || k.newest == nil || !k.newest.tombstone || k.newestAt >= next || k.at > k.newestAt || have.at >= k.newestAt {
 			continue
 		}
 		rule := allows("rule 19: tombstones are kept for their time only")
@@ -142,6 +159,6 @@ func (c *check) staleCells(process string, table map[string]cell, rows map[strin
 			rule = violates("rule 19: who reads everything within delete.retention.ms sees all tombstones")
 		}
 		c.found(StaleTable, c.g.lossOf(rule, c.tp.Topic), append(have.a.seqs(), append(k.newest.seqs(), seq)...),
-			"%s read the log from its start past %d and has value %d for key %q, which was deleted at %d", process, next, have.a.value, key, k.newest.offset)
+			"%s read the log from its start past %d and has value %d for key %q, which was deleted at %d", process, next, have.a.value, key, k.newestAt)
 	}
 }
