@@ -18,6 +18,7 @@ import (
 type consumeFlags struct {
 	clientFlags
 	from, separator, format string
+	group, isolation        string
 	partitions              []int32
 	count                   int64
 	asJSON, exitAtEnd       bool
@@ -29,7 +30,10 @@ func consumeCommand() *cobra.Command {
 		Use:   "consume TOPIC",
 		Short: "Print records of a topic",
 		Long: `Print records as they come, until an interrupt, --count or --exit-at-end. Records of
-one partition are in order. Nothing is committed: the next call reads the same again.
+one partition are in order. Without --group nothing is committed: the next call reads the
+same again. With --group the command is a member of the group, shares the partitions
+with its other members, goes on where the group was, and commits what it printed; --from
+says where to begin in partitions of which nothing is committed.
 
 --from is one of
 
@@ -44,6 +48,7 @@ one partition are in order. Nothing is committed: the next call reads the same a
 		Example: `  odradek consume numbers --exit-at-end
   odradek consume logins --key-separator : --from 15m
   odradek consume orders --json --partition 3 --from 1200 --count 1
+  odradek consume orders --group billing --count 100
   odradek consume orders --format '%p %o %k %v\n'`,
 		Args: exactlyOne("topic"),
 		RunE: func(c *cobra.Command, args []string) error { return consume(c, args[0], f) },
@@ -54,15 +59,23 @@ one partition are in order. Nothing is committed: the next call reads the same a
 	fl.Int32SliceVarP(&f.partitions, "partition", "p", nil, "only these partitions")
 	fl.Int64VarP(&f.count, "count", "n", 0, "stop after this many records (0: never)")
 	fl.BoolVarP(&f.exitAtEnd, "exit-at-end", "e", false, "stop at what was the end when the command started")
+	fl.StringVarP(&f.group, "group", "g", "", "be a member of this group")
+	fl.StringVar(&f.isolation, "isolation", "read_uncommitted", "read_committed leaves out records of transactions that are open or aborted")
 	fl.StringVarP(&f.separator, "key-separator", "K", "", "print the key, too, and this after it")
 	fl.StringVar(&f.format, "format", "", "how to print a record")
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a line")
 	c.MarkFlagsMutuallyExclusive("json", "format", "key-separator")
+	c.MarkFlagsMutuallyExclusive("group", "partition")
+	c.MarkFlagsMutuallyExclusive("group", "exit-at-end")
 	return c
 }
 
 func consume(c *cobra.Command, topic string, f consumeFlags) error {
 	start, err := parseStart(f.from, time.Now())
+	if err != nil {
+		return fmt.Errorf("--from %w", err)
+	}
+	isolation, err := f.isolationLevel()
 	if err != nil {
 		return err
 	}
@@ -76,7 +89,10 @@ func consume(c *cobra.Command, topic string, f consumeFlags) error {
 	ctx, stop := interruptible()
 	defer stop()
 	// Control records count for the position, though they are not shown.
-	cl, err := f.connect(ctx, kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepControlRecords())
+	if f.group != "" {
+		return f.consumeAsMember(ctx, c, topic, start, isolation, print)
+	}
+	cl, err := f.connect(ctx, kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepControlRecords(), isolation)
 	if err != nil {
 		return err
 	}
@@ -207,7 +223,12 @@ func (f *consumeFlags) span(ctx context.Context, adm *kadm.Client, topic string,
 	if err != nil {
 		return nil, err
 	}
-	end, err := ask(func() (kadm.ListedOffsets, error) { return adm.ListEndOffsets(ctx, topic) })
+	end, err := ask(func() (kadm.ListedOffsets, error) {
+		if f.isolation == readCommitted {
+			return adm.ListCommittedOffsets(ctx, topic)
+		}
+		return adm.ListEndOffsets(ctx, topic)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -281,5 +302,5 @@ func parseStart(s string, now time.Time) (start, error) {
 			return start{fromTime, t.UnixMilli()}, nil
 		}
 	}
-	return start{}, fmt.Errorf("--from %s: want beginning, end, an offset, -N, a time such as 2026-01-31T15:04:05Z, or an age such as 15m", s)
+	return start{}, fmt.Errorf("%s: want beginning, end, an offset, -N, a time such as 2026-01-31T15:04:05Z, or an age such as 15m", s)
 }

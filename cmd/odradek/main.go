@@ -25,6 +25,7 @@ deterministic simulation and for real.
   odradek topic list          see and change topics
   odradek produce TOPIC       send lines of standard input
   odradek consume TOPIC       print records
+  odradek group list          see groups, set their offsets
   odradek reassign            move partitions to other brokers`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -44,5 +45,5 @@ deterministic simulation and for real.
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
-	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), reassignCommand())
+	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), reassignCommand())
 }

@@ -1,128 +1,130 @@
 package realtest_test
 
 import (
-	"context"
-	"fmt"
-	"sync"
+	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// group is what the members of a consumer group were given, by record.
-type group struct {
-	mu   sync.Mutex
-	seen map[string]int
-}
+// atOnce has the first member of a group wait for no others.
+var atOnce = []string{"--set", "group.initial.rebalance.delay.ms=0"}
 
-func (g *group) count() (records, copies int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, n := range g.seen {
-		copies += n
-	}
-	return len(g.seen), copies
-}
-
-// member consumes until it is told to stop, and leaves the group then.
-func (g *group) member(t *testing.T, addr string) (stop func()) {
-	cl := client(t, addr, kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("jobs"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.HeartbeatInterval(200*time.Millisecond), kgo.SessionTimeout(10*time.Second),
-		kgo.AutoCommitInterval(100*time.Millisecond), kgo.FetchMaxWait(300*time.Millisecond))
-	ctx, cancel := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	done.Go(func() {
-		for ctx.Err() == nil {
-			cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-				g.mu.Lock()
-				g.seen[string(r.Value)]++
-				g.mu.Unlock()
-			})
-		}
-	})
-	return func() {
-		cancel()
-		done.Wait()
-		cl.Close() // commits and leaves
-	}
-}
-
-// A group of franz-go consumers shares a topic, outlives a kill -9 of its coordinator
-// without being given anything twice that it had committed, and hands over when a
-// member leaves.
-func TestGroupOfFranzGoConsumers(t *testing.T) {
+func TestConsoleConsumesAsAMember(t *testing.T) {
 	t.Parallel()
-	dir, addr := t.TempDir(), freeAddrs(t, 1)[0]
-	flags := []string{"--set", "group.initial.rebalance.delay.ms=100", "--set", "offsets.topic.num.partitions=5"}
-	p := startOn(t, dir, addr, flags...)
-	cl := client(t, addr)
-	adm := kadm.NewClient(cl)
-	ctx := patience(t)
-	if _, err := adm.CreateTopic(ctx, 6, 1, nil, "jobs"); err != nil {
-		t.Fatal(err)
+	b := "--bootstrap=" + start(t, atOnce...).Addr
+	succeed(t, "", "topic", "create", "t", "--partitions", "2", b)
+	want := numbers("v", 100)
+	succeed(t, strings.Join(want, "\n")+"\n", "produce", "t", b)
+	first := strings.Fields(succeed(t, "", "consume", "t", "--group", "g", "--count", "40", b))
+	rest := strings.Fields(succeed(t, "", "consume", "t", "--group", "g", "--count", "60", b))
+	if len(first) != 40 || len(rest) != 60 {
+		t.Fatalf("%d and %d records, want 40 and 60", len(first), len(rest))
 	}
-	g := &group{seen: make(map[string]int)}
-	stopA, stopB := g.member(t, addr), g.member(t, addr)
-	members := func(n int) error {
-		d, err := adm.DescribeGroups(ctx, "workers")
-		if err == nil {
-			err = d.Error()
-		}
-		if err != nil {
-			return err
-		}
-		if w := d["workers"]; w.State != "Stable" || len(w.Members) != n || !w.AssignedPartitions().Lookup("jobs", 5) {
-			return fmt.Errorf("group %s with %d members", w.State, len(w.Members))
-		}
-		return nil
+	got := slices.Concat(first, rest)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Error("the second member did not go on where the first had stopped")
 	}
-	if err := eventually(t, func() error { return members(2) }); err != nil {
-		t.Fatal(err)
-	}
-	consumed := func(want int) func() error {
-		return func() error {
-			lags, err := adm.Lag(ctx, "workers")
-			if err != nil {
-				return err
-			}
-			if lag := lags["workers"].Lag.Total(); lag != 0 {
-				return fmt.Errorf("lag %d", lag)
-			}
-			if got, _ := g.count(); got != want {
-				return fmt.Errorf("%d records of %d", got, want)
-			}
-			return nil
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--group", "g", "--from", "7"}, "a group begins at the beginning, the end or a time"},
+		{[]string{"--group", "g", "--exit-at-end"}, "[group exit-at-end]"},
+		{[]string{"--isolation", "serializable"}, "want read_uncommitted or read_committed"},
+	} {
+		if _, errs, code := console(t, "", append([]string{"consume", "t", b}, c.args...)...); code != 2 || !strings.Contains(errs, c.want) {
+			t.Errorf("consume %v: exit code %d, %q", c.args, code, errs)
 		}
 	}
-	produce(t, cl, "jobs", numbers("before", 600)...)
-	if err := eventually(t, consumed(600)); err != nil {
+}
+
+func TestConsoleShowsResetsAndDeletesGroups(t *testing.T) {
+	t.Parallel()
+	addr := start(t, atOnce...).Addr
+	b := "--bootstrap=" + addr
+	succeed(t, "", "topic", "create", "t", "--partitions", "2", b)
+	var lines strings.Builder
+	for _, v := range numbers("v", 100) { // keys spread them over the partitions
+		lines.WriteString(v + ":" + v + "\n")
+	}
+	succeed(t, lines.String(), "produce", "t", "--key-separator", ":", b)
+	if out := succeed(t, "", "group", "list", b); out != "" {
+		t.Errorf("groups of a new cluster:\n%s", out)
+	}
+
+	member := client(t, addr, kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"), kgo.ClientID("worker-1"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	for n := 0; n < 100; {
+		fetches := member.PollFetches(patience(t))
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		n += fetches.NumRecords()
+	}
+	if err := member.CommitUncommittedOffsets(patience(t)); err != nil {
 		t.Fatal(err)
 	}
-	p.Kill()
-	startOn(t, dir, addr, flags...)
-	produce(t, cl, "jobs", numbers("after", 600)...)
-	if err := eventually(t, consumed(1200)); err != nil {
-		t.Fatal(err)
+	out := succeed(t, "", "group", "describe", "g", b)
+	for _, want := range []string{"g: Stable, classic protocol, assignor cooperative-sticky, 1 member, coordinator 1, lag 0", "worker-1", "PARTITION"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("described without %q:\n%s", want, out)
+		}
 	}
-	stopA()
-	if err := eventually(t, func() error { return members(1) }); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"group", "delete", "g"}, "it has members"},
+		{[]string{"group", "reset-offsets", "g", "--to", "beginning", "--execute"}, "group g has members"},
+		{[]string{"group", "describe", "h"}, "there is no such group"},
+		{[]string{"group", "reset-offsets", "g"}, "want --to or --by"},
+		{[]string{"group", "reset-offsets", "h", "--by", "-1"}, "no committed offsets"},
+		{[]string{"group", "reset-offsets", "g", "--to", "soon"}, "--to soon: want beginning"},
+	} {
+		if _, errs, code := console(t, "", append(c.args, b)...); code != 2 || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: exit code %d, %q", c.args, code, errs)
+		}
 	}
-	produce(t, cl, "jobs", numbers("alone", 100)...)
-	if err := eventually(t, consumed(1300)); err != nil {
-		t.Fatal(err)
+	member.Close()
+
+	type partition struct{ Partition, Committed, End, Lag int64 }
+	lags := func() (state string, total int64, partitions []partition) {
+		var d struct {
+			State      string
+			Partitions []partition
+		}
+		if err := json.Unmarshal([]byte(succeed(t, "", "group", "describe", "g", "--json", b)), &d); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range d.Partitions {
+			total += p.Lag
+		}
+		return d.State, total, d.Partitions
 	}
-	stopB()
-	if records, copies := g.count(); records != copies {
-		t.Errorf("%d records were given out %d times", records, copies)
+	if state, lag, _ := lags(); state != "Empty" || lag != 0 {
+		t.Errorf("after the member left: %s, lag %d", state, lag)
 	}
-	deleted, err := adm.DeleteGroups(ctx, "workers")
-	if err == nil {
-		err = deleted.Error()
+	succeed(t, "", "group", "reset-offsets", "g", "--by", "-3", b) // only shown
+	if _, lag, _ := lags(); lag != 0 {
+		t.Errorf("a reset that was only shown has changed the lag to %d", lag)
 	}
-	if err != nil {
-		t.Errorf("deleting the group: %v", err)
+	succeed(t, "", "group", "reset-offsets", "g", "--by", "-3", "--execute", b)
+	if _, lag, _ := lags(); lag != 6 {
+		t.Errorf("lag %d, want 6", lag)
+	}
+	succeed(t, "", "group", "reset-offsets", "g", "--to", "beginning", "--topic", "t", "--partition", "1", "--execute", b)
+	if _, _, ps := lags(); ps[0].Lag != 3 || ps[1].Committed != 0 || ps[1].Lag != ps[1].End {
+		t.Errorf("partitions %+v", ps)
+	}
+	if out := succeed(t, "", "group", "list", b); !strings.Contains(out, "g      Empty  classic   1") {
+		t.Errorf("list:\n%s", out)
+	}
+	succeed(t, "", "group", "delete", "g", b)
+	if out := succeed(t, "", "group", "list", b); out != "" {
+		t.Errorf("groups after deleting:\n%s", out)
 	}
 }
