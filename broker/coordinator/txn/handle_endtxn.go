@@ -92,9 +92,10 @@ func (t *turn) judgeEndV2(x *transaction, req *kmsg.EndTxnRequest) (_ *transacti
 		prepare, complete = PrepareCommit, CompleteCommit
 	}
 	first := x.producerID == req.ProducerID && x.epoch == req.ProducerEpoch
-	second := x.producerID == req.ProducerID && int(x.epoch) == int(req.ProducerEpoch)+1 ||
+	// Only the end of a transaction in this protocol leaves the epoch that it is known by.
+	second := x.version >= 2 && (x.producerID == req.ProducerID && int(x.epoch) == int(req.ProducerEpoch)+1 ||
 		// The transaction before wore out the producer id.
-		x.state.idle() && x.previousID == req.ProducerID && exhausted(req.ProducerEpoch) && x.epoch == 0
+		x.state.idle() && x.previousID == req.ProducerID && exhausted(req.ProducerEpoch) && x.epoch == 0)
 	if second && x.state == Ongoing && t.m.cfg.Fail.On(failpoint.ZooLateEndTxn) {
 		return x, false, nil
 	}

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -146,4 +147,27 @@ func (x *transaction) awaits(producerID int64, epoch int16) bool {
 func (x *transaction) sort() {
 	slices.SortFunc(x.partitions, wire.TopicPartition.Compare)
 	x.partitions = slices.Compact(x.partitions)
+}
+
+// String is how a transaction looks in transcripts and panics.
+func (x *transaction) String() string {
+	text := fmt.Sprintf("%s %v, producer %d epoch %d", x.id, x.state, x.producerID, x.epoch)
+	if x.previousID != noProducerID {
+		text += fmt.Sprintf(" after %d", x.previousID)
+	}
+	if x.nextID != noProducerID {
+		text += fmt.Sprintf(" before %d", x.nextID)
+	}
+	if len(x.partitions) > 0 {
+		text += ":" + showPartitions(x.partitions)
+	}
+	return text
+}
+
+func showPartitions(tps []wire.TopicPartition) string {
+	text := ""
+	for _, tp := range tps {
+		text += " " + tp.String()
+	}
+	return text
 }
