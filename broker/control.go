@@ -260,7 +260,7 @@ func (n *Node) autoCreate(names []string) {
 		}
 		for _, t := range resp.(*kmsg.CreateTopicsResponse).Topics {
 			if err := kerr.ErrorForCode(t.ErrorCode); err != nil && err != kerr.TopicAlreadyExists {
-				n.env.Trace.Event(env.Warn, "topic-not-created", env.S("topic", t.Topic), env.Err(err), env.S("why", stringOf(t.ErrorMessage)))
+				n.env.Trace.Event(env.Debug, "topic-not-created", env.S("topic", t.Topic), env.Err(err), env.S("why", stringOf(t.ErrorMessage)))
 			}
 		}
 	}

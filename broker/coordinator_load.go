@@ -33,7 +33,11 @@ func (c *coordination) begin() {
 		if c.over || c.n.stopped {
 			return // the leadership ended meanwhile
 		}
-		c.n.env.Trace.Event(env.Info, "coordinator-loaded", env.S("partition", c.p.tp.String()), env.I("epoch", c.epoch),
+		level := env.Debug
+		if records > 0 {
+			level = env.Info
+		}
+		c.n.env.Trace.Event(level, "coordinator-loaded", env.S("partition", c.p.tp.String()), env.I("epoch", c.epoch),
 			env.I("records", records), env.I("us", int64(c.n.env.Clock.Now().Sub(began)/time.Microsecond)))
 		c.run(c.shard.Start(c.moment(), int32(c.epoch)))
 		if !c.over {

@@ -14,6 +14,25 @@ import (
 	"odradek/broker/wire"
 )
 
+// CoordinatorState is one shard on this node, for checkers and for people.
+type CoordinatorState struct {
+	wire.TopicPartition
+	Epoch wire.LeaderEpoch // the coordinator epoch
+	// Active says that it is loaded, and decides.
+	Active bool
+	// Machine is its state, not to be modified nor kept across turns of the loop.
+	Machine coordinator.Machine
+}
+
+// Coordinators lists the shards that are led here, by topic and partition.
+func (n *Node) Coordinators() []CoordinatorState {
+	out := make([]CoordinatorState, 0, len(n.coordinators.list))
+	for _, c := range n.coordinators.list {
+		out = append(out, CoordinatorState{c.p.tp, c.epoch, c.shard.Active(), c.shard.Machine()})
+	}
+	return out
+}
+
 // coordination is a partition of an internal topic that is led here, with the shard of
 // groups or transactions that lives in it. It begins and ends with the partition's
 // leader; after a failure to load or to append another one takes its place.
@@ -63,7 +82,7 @@ func (p *partition) uncoordinate() {
 		c.timer = nil
 	}
 	c.n.coordinators.list = slices.DeleteFunc(c.n.coordinators.list, func(o *coordination) bool { return o == c })
-	c.n.env.Trace.Event(env.Info, "coordinator-unloaded", env.S("partition", p.tp.String()), env.I("epoch", c.epoch))
+	c.n.env.Trace.Event(env.Debug, "coordinator-unloaded", env.S("partition", p.tp.String()), env.I("epoch", c.epoch))
 	if c.kind.unloaded != nil {
 		c.kind.unloaded(c)
 	}

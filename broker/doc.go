@@ -1,5 +1,5 @@
 // Package broker is the node: the shell that turns the decisions of the pure
-// packages (raft, controller, replica, fetchsession) into effects on the world behind
+// packages (raft, controller, replica, coordinator, fetchsession) into effects on the world behind
 // env.Env.
 //
 // A [Node] is one event loop. Every method and callback of this package runs on
@@ -29,6 +29,11 @@
 //	partition.go   one of them: its log and its leader or follower
 //	fetcher.go     fetching from leaders
 //	alterisr.go    AlterPartition requests to the controller
+//	coordinators.go  the shards of groups and transactions, and the way to them;
+//	               coordinator_shard.go one of them, coordinator_load.go its beginning,
+//	               coordinator_transactions.go what the log demands beforehand,
+//	               coordinator_spread.go requests for several, coordinator_topics.go
+//	               the internal topics
 //	inspect.go     what a node shows of itself; probe.go what it tells a checker
 //
 // It imports everything under broker/ but realenv, and nothing else of the

@@ -40,7 +40,7 @@ var groupKeys = []Key{
 	}, {
 		Name: "group.coordinator.append.linger.ms", Type: Int, Default: "5", check: atLeast(0),
 		broker: func(b *Broker) any { return &b.GroupAppendLingerMs },
-		Doc:    "How long the group coordinator gathers records before it writes them.",
+		Doc:    "How long Kafka's group coordinator gathers records before it writes them. This one never waits.",
 	}, {
 		Name: "group.initial.rebalance.delay.ms", Type: Int, Default: "3000", check: atLeast(0),
 		broker: func(b *Broker) any { return &b.GroupInitialRebalanceMs },

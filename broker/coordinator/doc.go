@@ -14,11 +14,18 @@
 // that fails ends the shard, and it is loaded anew from the log if the leadership goes
 // on. So nothing is ever taken back.
 //
+// # Where to start
+//
+// machine.go is what a machine promises; shard.go runs one; refuse.go has the answer of
+// every API for a shard that is not there; hash.go finds the partition of a key.
+//
 // # Duties of the shell
 //
 //   - Load, with every record of the log in order, then Start, before anything else.
 //   - Append the batches of every [Output], in order, before the next input; tell
-//     Committed whenever the high watermark moves.
+//     Committed whenever the high watermark moves. Nobody else appends to the log.
+//   - See to it that the log takes what is decided: what it demands of a producer's
+//     batches is checked before Handle and Mark.
 //   - Call Tick at Deadline, and MetadataChanged when the metadata has changed.
 //   - Unload when the leadership ends or an append fails: the answers in its Output
 //     are the last ones.
@@ -33,4 +40,8 @@
 // that failed can be reverted and reads see only what has committed. Here reads wait for
 // the commit of what they have seen, and a failed append reloads: both are rare, and
 // there is one state to understand instead of two.
+//
+// Gathering records before they are appended (group.coordinator.append.linger.ms): the
+// log writes what has come together while the write before was under way, so nothing is
+// gained by waiting, and what was decided would have no offset for a while.
 package coordinator

@@ -20,7 +20,7 @@ type Moment struct {
 // Never is the deadline of a machine that waits for nothing.
 const Never int64 = 1<<63 - 1
 
-// Token names a request that waits for its answer. It is never 0.
+// Token names a request that waits for its answer. 0 is that of an input without one.
 type Token int64
 
 // Request is one input of a machine.
@@ -28,8 +28,8 @@ type Request struct {
 	Token Token
 	// ClientID and ClientHost are the sender's, as DescribeGroups tells them.
 	ClientID, ClientHost string
-	// Msg is a kmsg.Request with its version, or an input of the machine's own kind,
-	// which gets no answer.
+	// Msg is a kmsg.Request with its version, or, with token 0, an input of the machine's
+	// own kind.
 	Msg any
 }
 
@@ -58,7 +58,8 @@ type Batch struct {
 	Marker      *Marker      // then there are no records
 }
 
-// Entry is a record of the log as it is replayed.
+// Entry is a record of the log as it is replayed. Its bytes are the machine's to keep, and
+// nobody's to modify.
 type Entry struct {
 	Record
 	Offset      wire.Offset
