@@ -421,7 +421,12 @@ func storageConfig(t *config.Topic) storage.Config {
 	}
 	c.FileDeleteDelay = longMS(t.FileDeleteDelayMs)
 	c.LogAppendTime = t.LogAppendTime()
-	c.AllowGaps = t.Compact()
+	c.Compact, c.MinDirtyPPM = t.Compact(), t.MinCleanableDirtyRatioPPM
+	c.MinCompactionLag, c.MaxCompactionLag = longMS(t.MinCompactionLagMs), longMS(t.MaxCompactionLagMs)
+	c.DeleteRetention = longMS(t.DeleteRetentionMs)
+	if c.Compact {
+		c.SegmentTime = min(c.SegmentTime, c.MaxCompactionLag) // the active segment is not compacted
+	}
 	return c
 }
 

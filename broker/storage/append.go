@@ -82,7 +82,8 @@ func (l *Log) Append(batches []byte, opts AppendOptions, done func(AppendResult,
 }
 
 // AppendAsFollower appends batches that have their offsets and epochs, as fetched from
-// the leader. The first must begin at NextOffset. An incomplete last batch is left
+// the leader. The first must begin at NextOffset, or behind it: compaction has removed the
+// offsets between, whatever cleanup.policy says by now. An incomplete last batch is left
 // out. sync has the append acknowledged only once it is durable. The caller has
 // checked the CRCs. Errors: those of Append, and [UnexpectedOffsetError].
 func (l *Log) AppendAsFollower(batches []byte, sync bool, done func(AppendResult, error)) {
@@ -95,7 +96,21 @@ func (l *Log) AppendAsFollower(batches []byte, sync bool, done func(AppendResult
 		return
 	}
 	c.done, c.sync, c.result.AppendTime = done, sync, -1
+	if !l.gaps && c.gapped(l.plan.next) {
+		l.ops = append(l.ops, op{what: "expecting gaps", run: l.expectGaps})
+	}
 	l.submit(c)
+}
+
+// gapped reports whether offsets from next on are left out.
+func (c *chunk) gapped(next wire.Offset) bool {
+	for i := range c.batches {
+		if c.batches[i].base > next {
+			return true
+		}
+		next = c.batches[i].next
+	}
+	return false
 }
 
 func (l *Log) prepare(batches []byte, last wire.Truncated) (*chunk, error) {
@@ -115,7 +130,9 @@ func (l *Log) checkContinues(c *chunk) error {
 	next, epoch := l.plan.next, l.epochs.latest()
 	for i := range c.batches {
 		b := &c.batches[i]
-		if b.base != next && !(l.cfg.AllowGaps && b.base > next) {
+		// A segment ends with a batch, also a compacted one, so that no gap is larger than a
+		// segment can be.
+		if b.base < next || !fits(next, b.next-1) {
 			return &UnexpectedOffsetError{Got: b.base, Want: next}
 		}
 		if b.epoch < epoch {
@@ -160,9 +177,6 @@ func (l *Log) submit(c *chunk) {
 	p := &l.plan
 	if l.mustRoll(c) {
 		base := p.next
-		if !fits(base, c.next()-1) {
-			base = c.base()
-		}
 		*p = plan{next: p.next, base: base, firstTimestamp: wire.NoTimestamp, created: l.e.Clock.Wall(), flushAt: p.flushAt}
 		snapshot := l.producers.Snapshot() // of what the roll finds written
 		l.ops = append(l.ops, op{what: "rolling a segment", run: func(t *env.Task) error { return l.roll(t, base, snapshot) }})
@@ -170,7 +184,7 @@ func (l *Log) submit(c *chunk) {
 	if p.pos == 0 {
 		p.firstTimestamp = c.batches[0].maxTimestamp
 	}
-	changed := false
+	changed, end := false, p.next
 	c.pos = p.pos
 	for i := range c.batches {
 		b := &c.batches[i]
@@ -180,9 +194,12 @@ func (l *Log) submit(c *chunk) {
 			p.since = 0
 		}
 		p.since += int64(b.size)
-		if l.epochs.assign(b.epoch, b.base) {
+		// Of an epoch whose first records are compacted away it is known that it began behind
+		// the batch before, and that is where a replica with other records has to cut.
+		if l.epochs.assign(b.epoch, end) {
 			changed = true
 		}
+		end = b.next
 	}
 	if c.produced {
 		l.produce(c)

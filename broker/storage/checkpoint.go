@@ -17,6 +17,7 @@ const (
 	recoveryPointFile      = "recovery-point-offset-checkpoint"
 	highWatermarkFile      = "replication-offset-checkpoint"
 	logStartFile           = "log-start-offset-checkpoint"
+	cleanerOffsetFile      = "cleaner-offset-checkpoint"
 	leaderEpochFile        = "leader-epoch-checkpoint"
 	partitionMetadataFile  = "partition.metadata"
 	temporarySuffix        = ".tmp"

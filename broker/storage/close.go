@@ -40,6 +40,7 @@ func (l *Log) settle(t *env.Task) error {
 	for i := range waiters {
 		waiters[i].fail(nil)
 	}
+	l.stopCleaning(t)
 	l.janitor.drain(t)
 	if l.err != nil {
 		return l.err
@@ -77,7 +78,7 @@ func (l *Log) abandon(t *env.Task) {
 
 // busy reports whether anything of the log's own is under way on the disk.
 func (l *Log) busy() bool {
-	return l.running || l.sync.running || l.janitor.busy || l.epochFile.busy
+	return l.running || l.sync.running || l.janitor.busy || l.epochFile.busy || l.cleaning != nil
 }
 
 func (l *Log) wakeIfIdle() {

@@ -38,9 +38,18 @@ type Config struct {
 	// LogAppendTime is message.timestamp.type=LogAppendTime: the leader replaces
 	// the timestamps of what it appends by its own wall clock.
 	LogAppendTime bool
-	// AllowGaps accepts followers' batches, and batches on disk, that leave
-	// offsets out, as those of a compacted topic do.
-	AllowGaps bool
+	// Compact is cleanup.policy with compact. Whoever owns the log calls [Log.Clean].
+	Compact bool
+	// MinDirtyPPM is min.cleanable.dirty.ratio in parts per million: compaction begins when
+	// more than this share of the log is dirty.
+	MinDirtyPPM int64
+	// MinCompactionLag and MaxCompactionLag are min.compaction.lag.ms and
+	// max.compaction.lag.ms: for how long a record may not be compacted, and after how long
+	// it has to be.
+	MinCompactionLag, MaxCompactionLag time.Duration
+	// DeleteRetention is delete.retention.ms: how long compaction keeps tombstones, and
+	// markers of transactions that have no records left.
+	DeleteRetention time.Duration
 	// CacheBytes bounds the recently appended bytes that are kept in memory for
 	// readers at the tail.
 	CacheBytes int
@@ -57,6 +66,9 @@ func DefaultConfig() Config {
 		RetentionBytes:     -1,
 		FlushMessages:      math.MaxInt64,
 		FileDeleteDelay:    time.Minute,
+		MinDirtyPPM:        million / 2,
+		MaxCompactionLag:   forever,
+		DeleteRetention:    24 * time.Hour,
 		CacheBytes:         1 << 20,
 	}
 }
@@ -73,6 +85,8 @@ type Observer struct {
 	// has gone, or everything altogether (empty), to go on there.
 	Wrote func(l *Log, b BatchID)
 	Cut   func(l *Log, to wire.Offset, empty bool)
+	// Cleaned tells, for checkers too, of compaction when readers begin to see it.
+	Cleaned func(l *Log, c Cleaned)
 }
 
 // BatchID tells a batch from others.
@@ -95,11 +109,18 @@ type Options struct {
 	// LogStart is the checkpointed start of the log, 0 if unknown. An empty
 	// directory becomes a log that starts here.
 	LogStart wire.Offset
-	// BeforeTruncation makes sure, durably, that a later Open is told a RecoveryPoint of
-	// at most the given and exactly this LogStart. Nil means that later Opens will be
-	// told 0.
+	// Cleaned is the checkpointed end of the last cleaning, 0 if unknown. Gaps says that
+	// one was checkpointed: only then may offsets be missing in the log.
+	Cleaned wire.Offset
+	Gaps    bool
+	// BeforeTruncation makes sure, durably, that a later Open is told a RecoveryPoint and a
+	// Cleaned of at most the given and exactly this LogStart. Nil means that later Opens
+	// will be told 0.
 	BeforeTruncation func(recoveryPoint, logStart wire.Offset, done func(error))
 	// SaveLogStart makes LogStartOffset durable, as a later Open's LogStart. It runs
 	// before DeleteRecords is acknowledged. Nil means that this does not matter.
 	SaveLogStart func(done func(error))
+	// SaveCleaned makes sure, durably, that a later Open is told this Cleaned, with Gaps.
+	// Nil means that this does not matter.
+	SaveCleaned func(upTo wire.Offset, done func(error))
 }

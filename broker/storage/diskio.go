@@ -27,6 +27,14 @@ func rename(t *env.Task, d env.Disk, from, to string) error {
 	return env.Await(t, func(done func(error)) { d.Rename(from, to, done) })
 }
 
+// renameIfThere is rename, except that a missing file is fine.
+func renameIfThere(t *env.Task, d env.Disk, from, to string) error {
+	if err := rename(t, d, from, to); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 func syncDir(t *env.Task, d env.Disk, dir string) error {
 	return env.Await(t, func(done func(error)) { d.SyncDir(dir, done) })
 }

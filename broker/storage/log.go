@@ -51,6 +51,12 @@ type Log struct {
 	// truncating refuses appends; closing refuses everything.
 	truncating, closing bool
 	err                 error // OfflineError or ErrClosed
+	// cleaned is the end of the last cleaning. gaps says that offsets may be missing, which
+	// a cleaning here or, for a follower, at the leader has removed; it is on the disk before
+	// the first one is (see expectGaps). Elsewhere a missing offset is lost data.
+	cleaned  wire.Offset
+	gaps     bool
+	cleaning *cleaning // under way
 	// generation counts the changes that move or remove what was written, so that
 	// a reader notices that the ground shifted.
 	generation int

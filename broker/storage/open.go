@@ -20,7 +20,7 @@ import (
 // decrease. It cuts the log where that ends, or fails if the damage is below the recovery
 // point. With opts.Clean only the end of the last segment is looked at.
 func Open(task *env.Task, e *env.Env, dir string, cfg Config, opts Options) (*Log, error) {
-	l := &Log{e: e, dir: dir, cfg: cfg, opts: opts, logStart: opts.LogStart, recoveryCap: noChange, producers: producers.New(e.Fail)}
+	l := &Log{e: e, dir: dir, cfg: cfg, opts: opts, logStart: opts.LogStart, cleaned: opts.Cleaned, gaps: opts.Gaps, recoveryCap: noChange, producers: producers.New(e.Fail)}
 	l.tail.budget = int64(cfg.CacheBytes)
 	l.janitor = lane{e: e, idle: l.wakeIfIdle}
 	l.epochFile = sharedFile{e: e, path: l.path(leaderEpochFile), idle: l.wakeIfIdle,
@@ -113,6 +113,9 @@ func (l *Log) removeSegment(t *env.Task, base wire.Offset) error {
 // listSegments returns the base offsets of the segments, sorted, and removes leftovers.
 func (l *Log) listSegments(t *env.Task) ([]wire.Offset, error) {
 	entries, err := list(t, l.e.Disk, l.dir)
+	if err == nil {
+		entries, err = l.finishSwaps(t, entries)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +225,7 @@ func (l *Log) loadSealed(t *env.Task, base, next wire.Offset) error {
 	}
 	s.size, s.next = s.file.Size(), next
 	s.indexDurable, s.indexStale = true, false
-	if s.size == 0 && !l.cfg.AllowGaps {
+	if s.size == 0 {
 		return s.corrupt(0, fmt.Sprintf("empty, but the next segment begins at offset %d", next))
 	}
 	// The rest of the index is read when it is needed.
@@ -298,7 +301,7 @@ func (l *Log) recover(t *env.Task, s *segment, next wire.Offset) error {
 	if err := syncFile(t, s.file); err != nil {
 		return err
 	}
-	if next == noChange || (s.next != next && (torn || !l.cfg.AllowGaps)) {
+	if next == noChange || s.next != next {
 		return nil // the last one, now
 	}
 	s.next = next

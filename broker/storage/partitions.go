@@ -133,11 +133,18 @@ func (s *Store) OpenLog(task *env.Task, tp wire.TopicPartition, cfg Config, obs 
 			went(l, err)
 		}
 	}
+	_, gaps := s.cleaned.offsets[tp]
 	l, err := Open(task, s.e, partitionDir(tp), cfg, Options{
 		Observer:      obs,
 		Clean:         s.previous.Clean,
 		RecoveryPoint: s.recoveryPoints.offsets[tp],
 		LogStart:      s.logStarts.offsets[tp],
+		Cleaned:       s.cleaned.offsets[tp],
+		Gaps:          gaps,
+		SaveCleaned: func(upTo wire.Offset, done func(error)) {
+			s.cleaned.offsets[tp] = upTo
+			s.cleaned.file.write(done)
+		},
 		BeforeTruncation: func(recoveryPoint, logStart wire.Offset, done func(error)) {
 			s.beforeTruncation(tp, recoveryPoint, logStart, done)
 		},
@@ -158,14 +165,24 @@ func (s *Store) OpenLog(task *env.Task, tp wire.TopicPartition, cfg Config, obs 
 func (s *Store) beforeTruncation(tp wire.TopicPartition, recoveryPoint, logStart wire.Offset, done func(error)) {
 	s.recoveryPoints.offsets[tp] = min(s.recoveryPoints.offsets[tp], recoveryPoint)
 	s.logStarts.offsets[tp] = logStart
+	files := []*checkpoint{&s.recoveryPoints, &s.logStarts}
+	if cleaned, exists := s.cleaned.offsets[tp]; exists {
+		// Else what is appended there later would pass for cleaned (KAFKA-3330).
+		s.cleaned.offsets[tp] = min(cleaned, recoveryPoint)
+		files = append(files, &s.cleaned)
+	}
 	// Written even when nothing is lowered now: an earlier write may still fail.
-	s.recoveryPoints.file.write(func(err error) {
-		if err != nil {
+	var next func(error)
+	next = func(err error) {
+		if err != nil || len(files) == 0 {
 			done(err)
 			return
 		}
-		s.logStarts.file.write(done)
-	})
+		f := files[0]
+		files = files[1:]
+		f.file.write(next)
+	}
+	next(nil)
 }
 
 // openAtOnce is how many logs are recovered at the same time.
@@ -239,7 +256,7 @@ func (s *Store) create(t *env.Task, p Partition, cfg Config, obs Observer) (*Log
 
 // forget removes a partition from the checkpoints, durably.
 func (s *Store) forget(t *env.Task, tp wire.TopicPartition) error {
-	for _, c := range []*checkpoint{&s.recoveryPoints, &s.highWatermarks, &s.logStarts} {
+	for _, c := range []*checkpoint{&s.recoveryPoints, &s.highWatermarks, &s.logStarts, &s.cleaned} {
 		old, exists := c.offsets[tp]
 		if !exists {
 			continue

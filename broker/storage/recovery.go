@@ -119,7 +119,7 @@ func (v *verifier) judge(h *wire.BatchHeader, raw []byte) string {
 		if h.LastOffset() != v.resumeTo {
 			return fmt.Sprintf("last offset %d, but the index says %d", h.LastOffset(), v.resumeTo)
 		}
-	case h.BaseOffset != v.next && !(v.log.cfg.AllowGaps && h.BaseOffset > v.next):
+	case h.BaseOffset != v.next && !(v.log.gaps && h.BaseOffset > v.next):
 		return fmt.Sprintf("base offset %d, where %d is due", h.BaseOffset, v.next)
 	}
 	if !fits(v.seg.base, h.LastOffset()) {
@@ -131,7 +131,7 @@ func (v *verifier) judge(h *wire.BatchHeader, raw []byte) string {
 	if h.LeaderEpoch < epochs.latest() {
 		return fmt.Sprintf("leader epoch %d after %d", h.LeaderEpoch, epochs.latest())
 	}
-	epochs.assign(h.LeaderEpoch, h.BaseOffset)
+	epochs.assign(h.LeaderEpoch, v.next) // see Log.submit about gaps
 	return ""
 }
 

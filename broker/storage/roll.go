@@ -12,16 +12,6 @@ func (l *Log) roll(t *env.Task, base wire.Offset, snapshot []byte) error {
 	if err := l.injected(failpoint.StorageRoll); err != nil {
 		return err
 	}
-	if l.cfg.AllowGaps {
-		// Where offsets may be missing, recovery could not tell that the old segment
-		// lost its end.
-		l.holdSyncs(t)
-		err := l.syncDirty(t)
-		if err != nil {
-			return err
-		}
-		l.releaseSyncs()
-	}
 	old := l.active()
 	if old.indexStale || old.abortedStale {
 		// The recovery point may be in this segment: once there is a later one, recovery

@@ -51,6 +51,10 @@ type segment struct {
 	// abortedStale says that the transaction index on the disk has others.
 	aborted      []producers.AbortedTransaction
 	abortedStale bool
+	// began is the largest timestamp in the first batch, 0 as long as nobody has asked.
+	began int64
+	// swapped says that a cleaning put the segment in the place of others.
+	swapped bool
 	// plain says that the segment was read through and has no batch with a producer id.
 	plain bool
 }

@@ -37,9 +37,11 @@ type Store struct {
 	doomed map[string]bool
 
 	recoveryPoints, highWatermarks, logStarts checkpoint
-	files                                     map[string]*lane // by path
-	tree                                      lane             // creates and deletes partition directories
-	closing                                   bool
+	// cleaned has the logs that may have gaps, and where their last cleaning ended.
+	cleaned checkpoint
+	files   map[string]*lane // by path
+	tree    lane             // creates and deletes partition directories
+	closing bool
 	// failed says that a log went offline: what it left needs recovery.
 	failed bool
 }
@@ -100,7 +102,7 @@ func OpenStore(task *env.Task, e *env.Env, cfg StoreConfig) (*Store, error) {
 	for _, c := range []struct {
 		checkpoint *checkpoint
 		name       string
-	}{{&s.recoveryPoints, recoveryPointFile}, {&s.highWatermarks, highWatermarkFile}, {&s.logStarts, logStartFile}} {
+	}{{&s.recoveryPoints, recoveryPointFile}, {&s.highWatermarks, highWatermarkFile}, {&s.logStarts, logStartFile}, {&s.cleaned, cleanerOffsetFile}} {
 		if err := s.readCheckpoint(task, c.checkpoint, c.name); err != nil {
 			return nil, err
 		}

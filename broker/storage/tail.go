@@ -44,6 +44,16 @@ func (t *tail) push(c *chunk) {
 	}
 }
 
+// forget drops the appends that lie wholly below an offset.
+func (t *tail) forget(below wire.Offset) {
+	n := sort.Search(len(t.chunks), func(i int) bool { return t.chunks[i].next() > below })
+	for _, c := range t.chunks[min(t.cold, n):n] {
+		t.bytes -= c.size
+	}
+	t.chunks = append([]*chunk(nil), t.chunks[n:]...)
+	t.cold = max(0, t.cold-n)
+}
+
 func (t *tail) clear() { *t = tail{budget: t.budget} }
 
 // find returns the index of the chunk that contains from or is the first after it.

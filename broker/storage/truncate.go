@@ -93,6 +93,10 @@ func (l *Log) recede(to wire.Offset) {
 	l.logEnd = to
 	l.flushed = min(l.flushed, to)
 	l.recoveryCap = to
+	l.cleaned = min(l.cleaned, to)
+	if l.cleaning != nil {
+		l.cleaning.stopped = true
+	}
 	l.sync.demand = 0
 	l.plan.next = to
 }
@@ -168,23 +172,25 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 }
 
 // cutPoint is where the segment, which contains offset to, has to end, as a position and as
-// an offset: the start of the batch that reaches to or beyond it. Index files are not
+// an offset: the end of the last batch that does not reach beyond it. Index files are not
 // trusted here: an error would cut too much or too little.
 func (l *Log) cutPoint(t *env.Task, s *segment, to wire.Offset, sealed bool) (pos int64, end wire.Offset, err error) {
 	var from int64
 	if !sealed {
-		entry, _ := s.index.floor(to)
+		// One whose batch ends below to, since that is where the log ends then.
+		entry, _ := s.index.floor(to - 1)
 		from = entry.pos
 	}
-	pos, end = s.size, to
+	pos, end = s.size, s.base
 	err = s.scan(t, from, s.size, func(h *wire.BatchHeader, at int64) bool {
 		if h.NextOffset() > to {
-			pos, end = at, min(h.BaseOffset, to)
+			pos = at
 			return false
 		}
+		end = h.NextOffset()
 		return true
 	})
-	return pos, max(end, s.base), err
+	return pos, end, err
 }
 
 // startOver is the coroutine of TruncateFullyAndStartAt. A crash leaves a prefix of the
