@@ -94,7 +94,12 @@ func (t *turn) forgetTopics() {
 
 // offsetGroups are the groups that have offsets, sorted.
 func (t *turn) offsetGroups() []string {
-	ids := slices.AppendSeq(slices.Collect(maps.Keys(t.m.offsets.byGroup)), maps.Keys(t.m.offsets.open))
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	ids := make(map[string]bool)
+	for id := range t.m.offsets.byGroup { //odradek:unordered sorted below
+		ids[id] = true
+	}
+	for id := range t.m.offsets.open { //odradek:unordered sorted below
+		ids[id] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
 }

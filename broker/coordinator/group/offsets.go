@@ -81,7 +81,10 @@ func (os *offsets) unstable(group string, tp wire.TopicPartition) bool { return 
 
 // partitions are those that a group has offsets of, committed or pending, sorted.
 func (os *offsets) partitions(group string) []wire.TopicPartition {
-	tps := slices.Collect(maps.Keys(os.byGroup[group]))
+	tps := make([]wire.TopicPartition, 0, len(os.byGroup[group]))
+	for tp := range os.byGroup[group] { //odradek:unordered sorted below
+		tps = append(tps, tp)
+	}
 	for tp := range os.open[group] { //odradek:unordered sorted below
 		if _, ok := os.get(group, tp); !ok {
 			tps = append(tps, tp)
