@@ -163,6 +163,7 @@ func (c *Core) fail(now int64, b *batch, code int16, err error) BatchAttempt {
 	case code == kerr.MessageTooLarge.Code && len(b.records) > 1 && (!b.numbered() || b.certain()):
 		halves := c.acc.split(b)
 		if b.numbered() {
+			b.part.nums.sent++ // it counts as two from now on
 			c.stamp(halves[0])
 			c.stamp(halves[1])
 		}

@@ -33,6 +33,8 @@ type batch struct {
 	identity *wire.Producer
 	// first is the sequence number of the first record; it does not wrap.
 	first int64
+	// ordinal counts the partition's batches before it under the same producer epoch.
+	ordinal int
 }
 
 // full tells whether the batch takes no further record. One that was sent, even in

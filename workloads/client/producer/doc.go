@@ -24,6 +24,10 @@
 //   - Up to five requests are in flight. A batch that must be sent again waits until it
 //     is the first in line of its partition; the broker refuses what comes too early
 //     (OUT_OF_ORDER_SEQUENCE_NUMBER), which is no more than a retry.
+//   - Nothing new is sent while the batch MaxInFlight places before it in the partition
+//     has no result, on whatever connection that is, so that a retry is always among the
+//     five that brokers remember. (Java counts requests by connection only; after a
+//     leader change new batches may go on while an old one hangs.)
 //   - DUPLICATE_SEQUENCE_NUMBER is success; the offset is not known.
 //   - A batch that ends without success leaves a gap. If the broker certainly does not
 //     have it, the numbers of its partition start again under the next epoch as soon as

@@ -24,6 +24,7 @@ import (
 //	identity [epoch=N] [code=N]  answers InitProducerId
 //	answer N [code=NAME] [offset=N] [start=N]   answers request N
 //	lose N                       its connection is lost
+//	lead                         the other node leads partition 0
 //	pass DURATION
 //
 // After each, the results are printed.
@@ -39,6 +40,7 @@ func TestIdempotence(t *testing.T) {
 		var b *bench
 		reqs := make(map[attempt.ID]Request)
 		var asking attempt.ID
+		var epoch int32
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			arg := func(key string, otherwise int64) int64 {
 				if !d.HasArg(key) {
@@ -68,6 +70,7 @@ func TestIdempotence(t *testing.T) {
 					c.DeliveryTimeout = time.Duration(arg("delivery-s", 120)) * time.Second
 				})
 				clear(reqs)
+				epoch = 1
 				if d.HasArg("epoch") {
 					b.identity.session = Session{ID: 7, Epoch: int16(arg("epoch", 0))}
 				}
@@ -112,6 +115,9 @@ func TestIdempotence(t *testing.T) {
 				b.answer(req(), code, arg("offset", -1))
 			case "lose":
 				b.OnFailure(b.now, req().ID, attempt.ErrLost)
+			case "lead": // partition 0, in the next epoch
+				epoch++
+				b.lead(2, 2-epoch%2, epoch)
 			case "pass":
 				dur, err := time.ParseDuration(d.CmdArgs[0].Key)
 				if err != nil {

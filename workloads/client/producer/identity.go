@@ -100,8 +100,10 @@ type numbers struct {
 	// session that the numbers belong to. A partition takes up a new one when none of
 	// its batches are left under the old one.
 	session Session
-	// next is the number of the first record of the next new batch.
+	// next is the number of the first record of the next new batch, sent counts the
+	// batches with numbers.
 	next int64
+	sent int
 	// acked follows the highest number that was acknowledged.
 	acked int64
 	// wire has the partition's batches that are in a request under way, in the order of
@@ -147,6 +149,10 @@ func (c *Core) allowed(p *partition, b *batch) bool {
 		return false
 	case n.session != c.identity.session && p.numbered():
 		return false
+	case slices.ContainsFunc(n.wire, func(w *batch) bool { return n.sent-w.ordinal >= c.cfg.MaxInFlight }):
+		// One at an old leader, perhaps. Brokers know the last five batches again; they
+		// would refuse a retry of one before those.
+		return false
 	}
 	return c.gate == nil || c.gate(p.TopicPartition)
 }
@@ -160,8 +166,9 @@ func (c *Core) number(p *partition, b *batch) {
 	if n.session != c.identity.session {
 		*n = numbers{session: c.identity.session, wire: n.wire}
 	}
-	b.first = n.next
+	b.first, b.ordinal = n.next, n.sent
 	n.next = b.after()
+	n.sent++
 	c.stamp(b)
 }
 
