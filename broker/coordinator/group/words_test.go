@@ -100,6 +100,15 @@ func (w words) offsets() []partitionOffset {
 	return offsets
 }
 
+// directive is one without values, for tests that are no transcripts.
+func directive(cmd string, args ...string) *datadriven.TestData {
+	d := &datadriven.TestData{Cmd: cmd}
+	for _, a := range args {
+		d.CmdArgs = append(d.CmdArgs, datadriven.CmdArg{Key: a})
+	}
+	return d
+}
+
 // do carries out one directive.
 func (s *story) do(t *testing.T, d *datadriven.TestData) string {
 	s.t = t
