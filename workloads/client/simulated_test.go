@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/consumer"
 	"odradek/workloads/client/producer"
+	"odradek/workloads/client/txn"
 )
 
 // simulated is a cluster of real brokers in the simulation, and machines for clients.
@@ -185,5 +187,137 @@ func TestIdempotentProducerInASimulatedCluster(t *testing.T) {
 	}
 	if retried < 100 {
 		t.Errorf("only %d records were sent again", retried)
+	}
+}
+
+// fate is what a transaction was meant to do and how it ended.
+type fate struct {
+	values []string
+	out    string
+}
+
+// judge compares what was read committed with how the transactions ended.
+func judge(t *testing.T, seed uint64, fates []fate, read []string) {
+	copies := make(map[string]int)
+	for _, v := range read {
+		if copies[v]++; copies[v] > 1 {
+			t.Errorf("seed %d: %s was read twice", seed, v)
+		}
+	}
+	for _, f := range fates {
+		n := 0
+		for _, v := range f.values {
+			n += copies[v]
+		}
+		switch {
+		case n != 0 && n != len(f.values):
+			t.Errorf("seed %d: %d of %d records of %s, which ended as %s", seed, n, len(f.values), f.values[0], f.out)
+		case f.out == "commit ok" && n == 0:
+			t.Errorf("seed %d: %s is committed and not there", seed, f.values[0])
+		case f.out != "commit ok" && f.out != "commit unknown" && n != 0:
+			t.Errorf("seed %d: %s is there, although it ended as %s", seed, f.values[0], f.out)
+		}
+	}
+}
+
+// TestTransactionsInASimulatedCluster: transactions over several partitions are read
+// whole or not at all, whatever happens, and nothing hangs for ever.
+func TestTransactionsInASimulatedCluster(t *testing.T) {
+	ends := make(map[string]int)
+	for seed := range uint64(12) {
+		s := simulate(t, seed, transactionProperties(seed))
+		var fates []fate
+		var all []string
+		over, begun := false, false
+		s.user("c1", func(task *env.Task, cl *client.Client) {
+			createTopic(t, task, cl, "a", 3)
+			cfg := producer.DefaultConfig()
+			cfg.TransactionalID = "t"
+			cfg.RequestTimeout, cfg.DeliveryTimeout, cfg.MaxBlock = 1500*time.Millisecond, 5*time.Second, 8*time.Second
+			cfg.TransactionTimeout = 10 * time.Second
+			var p *client.Producer
+			for i := range 30 {
+				for p == nil {
+					p = cl.NewProducer(cfg)
+					for p.InitTransactions(task) == txn.ErrTimeout {
+					}
+					if p.TransactionState() == txn.Fatal {
+						p.Close()
+						p = nil
+					}
+				}
+				begun = true
+				if err := p.BeginTransaction(); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+					return
+				}
+				var f fate
+				for j := range 6 {
+					v := fmt.Sprint(i, ".", j)
+					f.values = append(f.values, v)
+					p.SendAsync(record("a", int32(j%3), v), func(producer.Result) {})
+				}
+				if s.rng.IntN(3) == 0 {
+					p.Flush(task)
+				}
+				var end txn.End
+				switch s.rng.IntN(5) {
+				case 0:
+					end = p.AbortTransaction(task)
+					f.out = "aborted"
+				case 1:
+					p.Close()
+					p = nil
+					f.out = "abandoned"
+				default:
+					end = p.CommitTransaction(task)
+					f.out = "commit " + end.Outcome.String()
+				}
+				if errors.Is(end.Err, txn.ErrAbortable) {
+					end = p.AbortTransaction(task)
+				}
+				fates = append(fates, f)
+				ends[f.out]++
+				if end.Err != nil {
+					p.Close()
+					p = nil
+				}
+			}
+			s.calm = true
+			task.Suspend(func(wake func()) { s.k.After(30*time.Second, sim.World, s.k.Kind("test-pace"), wake) })
+			for i := range int32(3) {
+				tp := wire.TopicPartition{Topic: "a", Partition: i}
+				all = append(all, read(task, cl, tp, true)...)
+				admin := cl.NewAdmin()
+				stable, err1 := admin.ListOffset(task, tp, client.LatestOffset, true)
+				latest, err2 := admin.ListOffset(task, tp, client.LatestOffset, false)
+				if err1 != nil || err2 != nil || stable.Offset != latest.Offset {
+					t.Errorf("seed %d: %v: last stable offset %v (%v), high watermark %v (%v)", seed, tp, stable, err1, latest, err2)
+				}
+			}
+			over = true
+		})
+		s.until(15*time.Minute, func() {
+			if begun {
+				s.lossy("c1")
+			}
+		}, func() bool { return over || t.Failed() })
+		judge(t, seed, fates, all)
+		if t.Failed() {
+			return
+		}
+	}
+	for _, out := range []string{"commit ok", "commit unknown", "commit failed", "aborted", "abandoned"} {
+		if ends[out] == 0 {
+			t.Logf("no transaction ended as %q: %v", out, ends)
+		}
+	}
+}
+
+// transactionProperties has the coordinators look for what timed out more often.
+func transactionProperties(uint64) map[string]string {
+	return map[string]string{
+		"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+		"transaction.state.log.num.partitions":                        "3",
 	}
 }
