@@ -82,7 +82,12 @@ func (l *Log) acknowledge(first producers.Batch, sync bool, done func(AppendResu
 	sync = sync || l.cfg.FlushMessages <= 1
 	l.ops = append(l.ops, op{what: "acknowledging", run: func(*env.Task) error { return nil }, done: func(err error) {
 		if err == nil && sync && l.flushed < res.NextOffset {
-			l.sync.add(waiter{offset: res.NextOffset, done: func(err error) { done(res, err) }})
+			l.sync.add(waiter{offset: res.NextOffset, done: func(err error) {
+				if err == nil && l.flushed < res.NextOffset {
+					err = ErrTruncated // what ends a wait then
+				}
+				done(res, err)
+			}})
 			l.syncIfDemanded()
 			return
 		}
