@@ -26,6 +26,7 @@ deterministic simulation and for real.
   odradek produce TOPIC       send lines of standard input
   odradek consume TOPIC       print records
   odradek group list          see groups, set their offsets
+  odradek txn list            see transactions, end those that hang
   odradek reassign            move partitions to other brokers`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -45,5 +46,5 @@ deterministic simulation and for real.
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
-	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), reassignCommand())
+	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand(), reassignCommand())
 }
