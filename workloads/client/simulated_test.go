@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"odradek/broker/env"
 	"odradek/broker/wire"
 	"odradek/sim"
@@ -26,7 +28,8 @@ type simulated struct {
 	c   *cluster.Cluster
 	rng *rand.Rand
 	// calm ends the trouble.
-	calm bool
+	calm     bool
+	observer client.Observer
 }
 
 func simulate(t *testing.T, seed uint64, properties map[string]string) *simulated {
@@ -45,13 +48,14 @@ func simulate(t *testing.T, seed uint64, properties map[string]string) *simulate
 }
 
 // user runs a script on a machine of its own.
-func (s *simulated) user(name string, script func(task *env.Task, c *client.Client)) *cluster.Host {
+func (s *simulated) user(name string, script func(task *env.Task, c *client.Client)) {
 	host := s.c.NewClient(name)
 	host.Start(func(e env.Env) {
-		cl := client.New(&e, client.DefaultConfig(name, s.c.Addrs()...))
+		cfg := client.DefaultConfig(name, s.c.Addrs()...)
+		cfg.Observer = s.observer
+		cl := client.New(&e, cfg)
 		e.Tasks.Go(func(task *env.Task) { script(task, cl) })
 	})
-	return host
 }
 
 // until runs the world until the condition holds, making trouble in the meantime.
@@ -147,11 +151,11 @@ func TestIdempotentProducerInASimulatedCluster(t *testing.T) {
 			p := cl.NewProducer(cfg)
 			for i := range records {
 				p.SendAsync(record("a", 0, fmt.Sprint(i)), func(res producer.Result) { results[i] = res; sent++ })
-				task.Suspend(func(wake func()) { s.k.After(20*time.Millisecond, sim.World, s.k.Kind("test-pace"), wake) })
+				pace(s, task, 20*time.Millisecond)
 			}
 			p.Flush(task)
 			s.calm = true
-			task.Suspend(func(wake func()) { s.k.After(5*time.Second, sim.World, s.k.Kind("test-pace"), wake) })
+			pace(s, task, 5*time.Second)
 			log = read(task, cl, a0, false)
 			over = true
 		})
@@ -223,20 +227,32 @@ func judge(t *testing.T, seed uint64, fates []fate, read []string) {
 // TestTransactionsInASimulatedCluster: transactions over several partitions are read
 // whole or not at all, whatever happens, and nothing hangs for ever.
 func TestTransactionsInASimulatedCluster(t *testing.T) {
-	ends := make(map[string]int)
+	ends, protocols := make(map[string]int), make(map[int16]int)
 	for seed := range uint64(12) {
-		s := simulate(t, seed, transactionProperties(seed))
+		s := simulate(t, seed, transactionProperties)
+		s.observer = ending{versions: protocols}
 		var fates []fate
 		var all []string
 		over, begun := false, false
 		s.user("c1", func(task *env.Task, cl *client.Client) {
 			createTopic(t, task, cl, "a", 3)
+			upgrade := func() {
+				if err := cl.NewAdmin().UpdateFeature(task, "transaction.version", 2); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+				}
+			}
+			if seed%3 == 1 {
+				upgrade()
+			}
 			cfg := producer.DefaultConfig()
 			cfg.TransactionalID = "t"
 			cfg.RequestTimeout, cfg.DeliveryTimeout, cfg.MaxBlock = 1500*time.Millisecond, 5*time.Second, 8*time.Second
 			cfg.TransactionTimeout = 10 * time.Second
 			var p *client.Producer
 			for i := range 30 {
+				if seed%3 == 2 && i == 15 {
+					upgrade() // the producer goes over to the second protocol when it may
+				}
 				for p == nil {
 					p = cl.NewProducer(cfg)
 					for p.InitTransactions(task) == txn.ErrTimeout {
@@ -284,7 +300,7 @@ func TestTransactionsInASimulatedCluster(t *testing.T) {
 				}
 			}
 			s.calm = true
-			task.Suspend(func(wake func()) { s.k.After(30*time.Second, sim.World, s.k.Kind("test-pace"), wake) })
+			pace(s, task, 30*time.Second)
 			for i := range int32(3) {
 				tp := wire.TopicPartition{Topic: "a", Partition: i}
 				all = append(all, read(task, cl, tp, true)...)
@@ -307,17 +323,120 @@ func TestTransactionsInASimulatedCluster(t *testing.T) {
 			return
 		}
 	}
-	for _, out := range []string{"commit ok", "commit unknown", "commit failed", "aborted", "abandoned"} {
+	for _, out := range []string{"commit ok", "commit failed", "aborted", "abandoned"} {
 		if ends[out] == 0 {
-			t.Logf("no transaction ended as %q: %v", out, ends)
+			t.Errorf("no transaction ended as %q: %v", out, ends)
 		}
+	}
+	if protocols[4] == 0 || protocols[5] == 0 {
+		t.Errorf("EndTxn by version: %v", protocols)
 	}
 }
 
-// transactionProperties has the coordinators look for what timed out more often.
-func transactionProperties(uint64) map[string]string {
-	return map[string]string{
-		"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-		"transaction.state.log.num.partitions":                        "3",
+// ending counts EndTxn by version.
+type ending struct {
+	client.NopObserver
+	versions map[int16]int
+}
+
+func (e ending) Response(r client.ResponseInfo) {
+	if end, ok := r.Response.(*kmsg.EndTxnResponse); ok {
+		e.versions[end.Version]++
 	}
+}
+
+// TestZombiesInASimulatedCluster: two producers of one transactional id, each of which
+// begins anew whenever it finds itself fenced, never get a part of a transaction through.
+func TestZombiesInASimulatedCluster(t *testing.T) {
+	fenced := 0
+	for seed := range uint64(10) {
+		s := simulate(t, seed, transactionProperties)
+		var fates []fate
+		var all []string
+		ready, left := false, 2
+		twin := func(name string) func(task *env.Task, cl *client.Client) {
+			return func(task *env.Task, cl *client.Client) {
+				for !ready {
+					pace(s, task, 100*time.Millisecond)
+				}
+				cfg := producer.DefaultConfig()
+				cfg.TransactionalID = "t"
+				cfg.RequestTimeout, cfg.DeliveryTimeout, cfg.MaxBlock = 1500*time.Millisecond, 5*time.Second, 8*time.Second
+				cfg.TransactionTimeout = 10 * time.Second
+				for i := range 15 {
+					p := cl.NewProducer(cfg)
+					if p.InitTransactions(task) == nil {
+						for j := 0; p.BeginTransaction() == nil; j++ {
+							f := fate{}
+							for k := range 4 {
+								v := fmt.Sprint(name, i, ".", j, ".", k)
+								f.values = append(f.values, v)
+								p.SendAsync(record("a", int32(k%2), v), func(producer.Result) {})
+								pace(s, task, time.Duration(s.rng.IntN(60))*time.Millisecond)
+							}
+							end := p.CommitTransaction(task)
+							f.out = "commit " + end.Outcome.String()
+							fates = append(fates, f)
+							if errors.Is(end.Err, txn.ErrAbortable) {
+								end = p.AbortTransaction(task)
+							}
+							if errors.Is(end.Err, txn.ErrFenced) {
+								fenced++
+							}
+							if end.Err != nil {
+								break
+							}
+							if j > 20 {
+								break
+							}
+						}
+					}
+					p.Close()
+					pace(s, task, time.Duration(s.rng.IntN(800))*time.Millisecond)
+				}
+				left--
+			}
+		}
+		s.user("c1", func(task *env.Task, cl *client.Client) {
+			createTopic(t, task, cl, "a", 2)
+			if seed%2 == 1 {
+				if err := cl.NewAdmin().UpdateFeature(task, "transaction.version", 2); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+				}
+			}
+			ready = true
+			for left > 0 {
+				pace(s, task, time.Second)
+			}
+			s.calm = true
+			pace(s, task, 30*time.Second)
+			all = append(read(task, cl, a0, true), read(task, cl, a1, true)...)
+			left = -1
+		})
+		s.user("c2", twin("x"))
+		s.user("c3", twin("y"))
+		s.until(30*time.Minute, func() {
+			if ready {
+				s.lossy("c2", "c3")
+			}
+		}, func() bool { return left < 0 || t.Failed() })
+		judge(t, seed, fates, all)
+		if t.Failed() {
+			return
+		}
+	}
+	if fenced < 20 {
+		t.Errorf("only %d producers were fenced", fenced)
+	}
+}
+
+// pace lets simulated time pass.
+func pace(s *simulated, task *env.Task, d time.Duration) {
+	task.Suspend(func(wake func()) { s.k.After(d, sim.World, s.k.Kind("test-pace"), wake) })
+}
+
+// transactionProperties have the coordinators look for what timed out more often.
+var transactionProperties = map[string]string{
+	"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+	"transaction.state.log.num.partitions":                        "3",
 }
