@@ -24,7 +24,9 @@ func (g *classic) join(now int64) {
 		return
 	}
 	g.lost, g.rejoin = false, false
-	me := Subscriber{Topics: g.topics, Owned: g.owned, Generation: g.generation, Rack: g.cfg.Rack}
+	// Not the current generation, whose assignment may never have come: a partition that
+	// two members claim belongs to the one that got it later.
+	me := Subscriber{Topics: g.topics, Owned: g.owned, Generation: g.heldIn, Rack: g.cfg.Rack}
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Group, req.MemberID, req.InstanceID = g.cfg.ID, g.id, optional(g.cfg.Instance)
 	req.SessionTimeoutMillis = int32(g.cfg.SessionTimeout / time.Millisecond)
@@ -33,7 +35,7 @@ func (g *classic) join(now int64) {
 	for _, a := range g.cfg.Assignors {
 		tells := me
 		if a.Name() == Sticky.Name() {
-			tells.Owned, tells.Generation = g.held, g.heldIn
+			tells.Owned = g.held
 		}
 		p := kmsg.NewJoinGroupRequestProtocol()
 		p.Name, p.Metadata = a.Name(), tells.appendSubscription(a)

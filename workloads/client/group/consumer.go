@@ -168,7 +168,9 @@ func (g *consumerMember) beats() bool {
 
 // fence takes a refusal of the member: what it owns is lost, and it enters again.
 func (g *consumerMember) fence(now int64, err error) {
-	g.event(Fenced, g.member(), err)
+	if m := g.member(); m.In() {
+		g.event(Fenced, m, err)
+	}
 	g.drop()
 	g.backOff(now)
 }
@@ -244,7 +246,7 @@ func (g *consumerMember) reconcile(now int64) {
 		return
 	}
 	come := without(target, g.owned)
-	if len(come) > 0 || !g.assigned {
+	if len(come) > 0 || !g.assigned && whole {
 		g.assigned = true
 		g.tell(Assign, come, g.member())
 		return

@@ -303,6 +303,9 @@ func (c *Core) Poll(now int64) []Request {
 	}
 	c.pollCommits(now)
 	c.pollFetches(now)
+	if !c.needsCoordinator() {
+		return c.take()
+	}
 	if req, ok := c.finder.Poll(now, c.lastID.request+1); ok {
 		c.book(now, Request{Request: req}, func(now int64, resp kmsg.Response, err error) {
 			if err != nil {
@@ -318,14 +321,26 @@ func (c *Core) Poll(now int64) []Request {
 			}
 		})
 	}
+	return c.take()
+}
+
+func (c *Core) take() []Request {
 	out := c.out
 	c.out = nil
 	return out
 }
 
+// needsCoordinator is false once nothing is left to be said.
+func (c *Core) needsCoordinator() bool {
+	return !c.over || len(c.commits) > 0 || len(c.fetches) > 0
+}
+
 // Deadline is when Poll must be called next if nothing is put in before, in ns. It is
 // valid after a Poll.
 func (c *Core) Deadline() int64 {
+	if !c.needsCoordinator() {
+		return cluster.Never
+	}
 	d := min(c.finder.Deadline(), c.commitDeadline(), c.fetchDeadline())
 	if c.over {
 		return d

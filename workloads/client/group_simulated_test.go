@@ -1,0 +1,255 @@
+package client_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/sim"
+	"odradek/workloads/client"
+	"odradek/workloads/client/attempt"
+	"odradek/workloads/client/consumer"
+	"odradek/workloads/client/group"
+	"odradek/workloads/client/producer"
+)
+
+// coming is a test in which members of a group come and go while records are written.
+type coming struct {
+	*simulated
+	t    *testing.T
+	seed uint64
+	cfg  group.Config
+	// read counts how often each value was processed.
+	read map[string]int
+	// owner of each partition, by what members were told; violations are two at a time.
+	owner      map[wire.TopicPartition]string
+	violations []string
+	counts     map[client.GroupEvent]int
+	commits    map[attempt.Outcome]int
+	members    int
+}
+
+// overseer keeps the books of one member.
+type overseer struct {
+	client.NopObserver
+	*coming
+	name string
+}
+
+func (w *overseer) Group(i client.GroupInfo) {
+	w.counts[i.Event]++
+	if testing.Verbose() {
+		w.t.Logf("%10v %s %s %s/%d %v owned %v %v", time.Duration(i.At), w.name, i.Event, i.Member.ID, i.Generation, i.Partitions, i.Owned, i.Err)
+	}
+	switch i.Event {
+	case client.GroupAssigned:
+		for _, tp := range i.Partitions {
+			if o := w.owner[tp]; o != "" && o != w.name {
+				w.violations = append(w.violations, fmt.Sprintf("seed %d: %s is assigned to %s and to %s", w.seed, tp, o, w.name))
+			}
+			w.owner[tp] = w.name
+		}
+	case client.GroupRevoked, client.GroupLost:
+		for _, tp := range i.Partitions {
+			if w.owner[tp] == w.name {
+				delete(w.owner, tp)
+			}
+		}
+	case client.GroupFenced, client.GroupLeft, client.GroupFailed:
+		// From here on others may have what it holds.
+		w.release()
+	case client.CommitReturned:
+		w.commits[i.Commit.Outcome]++
+	}
+}
+
+func (w *overseer) release() {
+	maps.DeleteFunc(w.owner, func(_ wire.TopicPartition, o string) bool { return o == w.name })
+}
+
+// listener commits what is given up.
+type listener struct {
+	client.NopListener
+	c         *client.GroupConsumer
+	processed group.Offsets
+}
+
+func (l *listener) OnRevoked(t *env.Task, tps []wire.TopicPartition) {
+	offsets := make(group.Offsets)
+	for _, tp := range tps {
+		if o, ok := l.processed[tp]; ok {
+			offsets[tp] = o
+		}
+		delete(l.processed, tp)
+	}
+	l.c.Commit(t, offsets)
+}
+
+func (l *listener) OnLost(_ *env.Task, tps []wire.TopicPartition) {
+	for _, tp := range tps {
+		delete(l.processed, tp)
+	}
+}
+
+// member runs one member for a number of polls, or until the test is over, and then
+// leaves or crashes.
+func (s *coming) member(name, instance string, polls int, leave bool, over *bool) {
+	s.members++
+	host := s.c.NewClient(name)
+	host.Start(func(e env.Env) {
+		w := &overseer{coming: s, name: name}
+		cfg := client.DefaultConfig(name, s.c.Addrs()...)
+		cfg.Observer, cfg.RequestTimeout = w, 3*time.Second
+		cl := client.New(&e, cfg)
+		ccfg := consumer.DefaultConfig()
+		ccfg.Reset, ccfg.MaxPollRecords = consumer.ResetEarliest, 10
+		gcfg := s.cfg
+		gcfg.Instance = instance
+		l := &listener{processed: make(group.Offsets)}
+		c := cl.NewGroupConsumer(ccfg, gcfg, l)
+		l.c = c
+		c.Subscribe("a")
+		e.Tasks.Go(func(task *env.Task) {
+			for i := 0; i < polls && !*over; i++ {
+				recs, events, err := c.Poll(task, 200*time.Millisecond)
+				if err != nil {
+					s.t.Errorf("seed %d: %s: %v", s.seed, name, err)
+					break
+				}
+				for _, ev := range events {
+					if ev.Stopped {
+						s.t.Errorf("seed %d: %s: %+v", s.seed, name, ev)
+					}
+				}
+				for _, r := range recs {
+					s.read[string(r.Value)]++
+					l.processed[r.TopicPartition] = group.Offset{Offset: r.Offset + 1, LeaderEpoch: r.Epoch}
+				}
+				if i%5 == 4 {
+					c.CommitAsync(maps.Clone(l.processed), nil)
+				}
+			}
+			if leave {
+				c.Leave(task)
+			} else {
+				c.Close()
+			}
+			w.release()
+			s.members--
+		})
+	})
+}
+
+func (s *coming) sleep(task *env.Task, d time.Duration) {
+	task.Suspend(func(wake func()) { s.k.After(d, sim.World, s.k.Kind("test-pace"), wake) })
+}
+
+func newComing(t *testing.T, seed uint64, cfg group.Config) *coming {
+	return &coming{
+		simulated: simulate(t, seed, map[string]string{"group.initial.rebalance.delay.ms": "300"}), t: t, seed: seed, cfg: cfg,
+		read: make(map[string]int), owner: make(map[wire.TopicPartition]string),
+		counts: make(map[client.GroupEvent]int), commits: make(map[attempt.Outcome]int),
+	}
+}
+
+// run lets members come and go, with trouble or without, and sees that every record is
+// processed.
+func (s *coming) run(trouble bool) {
+	const records, partitions = 300, 6
+	over, acked := false, []string{}
+	s.user("c1", func(task *env.Task, cl *client.Client) {
+		createTopic(s.t, task, cl, "a", partitions)
+		for i := range 3 {
+			instance := ""
+			if i == 0 {
+				instance = "i0"
+			}
+			s.member(fmt.Sprint("m", i), instance, 1<<30, true, &over)
+		}
+		p := cl.NewProducer(producer.DefaultConfig())
+		sent := 0
+		for i := range records {
+			p.SendAsync(record("a", int32(i%partitions), fmt.Sprint(i)), func(r producer.Result) {
+				if sent++; r.Outcome == attempt.OK {
+					acked = append(acked, fmt.Sprint(i))
+				}
+			})
+			s.sleep(task, 50*time.Millisecond)
+			if i%60 == 30 {
+				// Somebody comes, stays a while, and leaves or crashes.
+				s.member(fmt.Sprint("v", i), "", 10+s.rng.IntN(40), s.rng.IntN(2) == 0, &over)
+			}
+		}
+		p.Flush(task)
+		s.calm = true
+		for deadline := 0; deadline < 600; deadline++ {
+			if !slices.ContainsFunc(acked, func(v string) bool { return s.read[v] == 0 }) {
+				break
+			}
+			s.sleep(task, 200*time.Millisecond)
+		}
+		over = true
+	})
+	var mischief func()
+	if trouble {
+		mischief = func() {
+			if len(acked) > 0 {
+				s.lossy("m0", "m1", "m2")
+			}
+		}
+	}
+	s.until(10*time.Minute, mischief, func() bool { return over && s.members == 0 })
+	for _, v := range s.violations {
+		s.t.Error(v)
+	}
+	for _, v := range acked {
+		if s.read[v] == 0 {
+			s.t.Errorf("seed %d: %s was acknowledged and never read", s.seed, v)
+		}
+	}
+}
+
+func shortSessions(protocol group.Protocol, assignors ...group.Assignor) group.Config {
+	cfg := group.DefaultConfig("g")
+	cfg.Protocol = protocol
+	cfg.Assignors = assignors
+	cfg.SessionTimeout, cfg.HeartbeatInterval = 6*time.Second, time.Second
+	cfg.MaxPollInterval = 10 * time.Second
+	return cfg
+}
+
+func TestClassicMembersComeAndGo(t *testing.T) {
+	for _, a := range []group.Assignor{group.Range, group.RoundRobin, group.Sticky, group.CooperativeSticky} {
+		t.Run(a.Name(), func(t *testing.T) {
+			s := newComing(t, 1, shortSessions(group.Classic, a))
+			s.run(false)
+			t.Log(s.counts, s.commits)
+		})
+	}
+}
+
+// TestGroupsInTrouble: whatever breaks, every record is processed, and no partition has two
+// owners that both count themselves in, but for those that were fenced.
+func TestGroupsInTrouble(t *testing.T) {
+	counts, commits := make(map[client.GroupEvent]int), make(map[attempt.Outcome]int)
+	for seed := range uint64(12) {
+		cfg := shortSessions(group.Classic, []group.Assignor{group.Range, group.Sticky, group.CooperativeSticky}[seed%3])
+		cfg.AutoCommit, cfg.AutoCommitInterval = seed%2 == 0, time.Second
+		s := newComing(t, seed, cfg)
+		s.run(true)
+		for e, n := range s.counts {
+			counts[e] += n
+		}
+		for o, n := range s.commits {
+			commits[o] += n
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	t.Log(counts, commits)
+}
