@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"odradek/broker/env"
+	"odradek/broker/producers"
 	"odradek/broker/storage"
 	"odradek/broker/wire"
 	"odradek/sim/disk"
@@ -89,8 +90,10 @@ func (d *driver) step(task *env.Task) {
 	m, l, r := d.model, d.log, d.r
 	d.trace("log [%d, %d) next %d flushed %d recovery point %d epoch %d", l.LogStartOffset(), l.LogEndOffset(), l.NextOffset(), l.FlushedOffset(), l.RecoveryPoint(), l.LatestEpoch())
 	switch p := r.IntN(100); {
-	case p < 45:
+	case p < 40:
 		d.append(r.IntN(4) == 0)
+	case p < 45:
+		d.appendAgain()
 	case p < 55:
 		d.appendAsFollower()
 	case p < 63:
@@ -153,9 +156,11 @@ func (d *driver) build(base wire.Offset) modelBatch {
 		m.lastTimestamp += d.r.Int64N(10)
 		b.timestamps = append(b.timestamps, 1_000_000+m.lastTimestamp-d.r.Int64N(20))
 	}
-	b.next = base + wire.Offset(len(b.timestamps))
 	m.tags++
-	b.raw = batch(base, b.epoch, b.timestamps, 10+d.r.IntN(150), fmt.Sprint(m.tags))
+	size := 10 + d.r.IntN(150)
+	b.raw = batch(base, b.epoch, b.timestamps, size, fmt.Sprint(m.tags))
+	d.asProducer(&b, size)
+	b.next = base + wire.Offset(len(b.timestamps))
 	return b
 }
 
@@ -166,7 +171,7 @@ func (d *driver) append(sync bool) {
 	b.next = b.base + n
 	d.trace("append [%d, %d) epoch %d sync %v", b.base, b.next, b.epoch, sync)
 	d.submit([]modelBatch{b}, sync, func(done func(storage.AppendResult, error)) {
-		d.log.Append(b.raw, storage.AppendOptions{Epoch: b.epoch, Sync: sync}, done)
+		d.log.Append(b.raw, storage.AppendOptions{Epoch: b.epoch, Sync: sync, Rules: producers.Rules{Origin: producers.Client}}, done)
 	})
 }
 
@@ -228,6 +233,9 @@ func (d *driver) truncateAt(task *env.Task, to wire.Offset) {
 	m.lowStart, m.highStart = min(m.lowStart, end), max(end, m.lowStart)
 	if l.LogEndOffset() != end || l.NextOffset() != end {
 		d.failf("truncated to %d: log end %d, next %d, want %d", to, l.LogEndOffset(), l.NextOffset(), end)
+	}
+	if err := m.checkProducers(l); err != nil {
+		d.failf("truncated to %d: %w", to, err)
 	}
 }
 

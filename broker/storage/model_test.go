@@ -15,6 +15,9 @@ import (
 // machine, so that crashes do not touch it.
 type model struct {
 	batches []modelBatch // everything submitted and not truncated
+	// ghosts are batches before the start of a log that was to start over, and was cut
+	// short when it was empty: its producers may still be known.
+	ghosts []modelBatch
 	// The log ends at least here after power loss, and after a crash of the process.
 	durable, acked wire.Offset
 	// The log starts between these.
@@ -78,7 +81,8 @@ func (m *model) reopened(task *env.Task, l *storage.Log, power bool) error {
 		return fmt.Errorf("flushed %d, next %d, but the end is %d", l.FlushedOffset(), l.NextOffset(), end)
 	}
 	if m.startOver && start == m.startOverAt && end == start {
-		m.batches = nil
+		m.cut(end)
+		m.ghosts, m.batches = append(m.ghosts, m.batches...), nil
 	} else {
 		if end < m.lowest(power) {
 			return fmt.Errorf("the log ends at %d, but %d was promised (durable %d, acknowledged %d, power loss %v)",
@@ -114,6 +118,9 @@ func (m *model) reopened(task *env.Task, l *storage.Log, power bool) error {
 	m.durable, m.acked, m.lowStart, m.highStart = end, end, start, start
 	m.truncating, m.startOver, m.syncFailed = false, false, false
 	if err := m.checkEpochs(l, live); err != nil {
+		return err
+	}
+	if err := m.checkProducers(l); err != nil {
 		return err
 	}
 	return m.checkTimestamps(task, l, live)
