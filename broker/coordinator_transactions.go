@@ -37,12 +37,7 @@ func (c *coordination) askInTransaction(from sender, req *kmsg.TxnOffsetCommitRe
 		decide(producers.NoGuard)
 		return
 	}
-	if c.n.verifier == nil {
-		refuse(kerr.CoordinatorNotAvailable)
-		return
-	}
-	guard := c.p.log.Verify(&h, adds)
-	c.n.verifier(req.TransactionalID, req.ProducerID, req.ProducerEpoch, c.p.tp, adds, func(code int16) {
+	c.n.verifyTransaction(c.p, req.TransactionalID, &h, adds, func(guard producers.Guard, code int16) {
 		code = verificationCode(code, produceLike(req.Version))
 		switch {
 		case c.over:

@@ -95,9 +95,6 @@ type Node struct {
 	lastConn int64
 	peers    map[peerKey]*peer
 
-	// verifier asks transaction coordinators, nil if there are none.
-	verifier transactionVerifier
-
 	// stopped is set once nothing may happen any more. stopping are those who asked for a
 	// stop that is under way.
 	stopped  bool
@@ -130,7 +127,6 @@ func Start(e *env.Env, o Options) *Node {
 	n.sessions = fetchsession.NewCache(sessions, e.Rand.Stream("fetch-sessions"))
 	n.alterISR.n = n
 	n.txnVerifier.n, n.txnMarkers.n = n, n
-	n.verifier = n.verifyTransaction
 	n.coordinators = newCoordinators(n)
 	e.Tasks.Go(n.start)
 	return n

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/env"
+	"odradek/broker/producers"
 	"odradek/broker/wire"
 )
 
@@ -28,17 +29,18 @@ type txnQuestions struct {
 }
 
 type txnQuestion struct {
+	p               *partition
 	transactionalID string
-	producerID      int64
-	epoch           int16
-	tp              wire.TopicPartition
+	header          wire.BatchHeader // of the transaction's first batch
 	add             bool
-	giveUp          env.Time // when CONCURRENT_TRANSACTIONS is passed on
-	done            func(code int16)
+	guard           producers.Guard // from before the coordinator was asked
+	giveUp          env.Time        // when it is not tried again any more
+	done            func(guard producers.Guard, code int16)
 }
 
-// Adding a partition meets the markers of the transaction before when transactions follow
-// each other closely. It is tried again after addPartitionsBackoff, for addPartitionsPatience
+// A transaction that follows closely on another meets its markers: at the coordinator, as
+// CONCURRENT_TRANSACTIONS, or here, where they make a guard void. Then the coordinator is
+// asked again, after addPartitionsBackoff, for addPartitionsPatience
 // (add.partitions.to.txn.retry.backoff.ms and .max.ms of Kafka, at their defaults).
 const (
 	addPartitionsBackoff  = 20 * time.Millisecond
@@ -48,20 +50,23 @@ const (
 const versionAddPartitionsToTxn = 5
 
 // verifyTransaction asks the coordinator of a transactional id whether the producer's
-// ongoing transaction has the partition, or with add puts it there. done follows on a later
-// turn with 0 or AddPartitionsToTxn's error for the partition; what kept the coordinator
-// from answering is COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR or NETWORK_EXCEPTION.
-func (n *Node) verifyTransaction(transactionalID string, producerID int64, epoch int16, tp wire.TopicPartition, add bool, done func(code int16)) {
+// ongoing transaction has the partition, or with add puts it there. h is the header of the
+// batch that wants to be the first of the transaction in the partition, which must have a
+// log. done follows on a later turn: the guard to append the batch with, in the same turn, or
+// AddPartitionsToTxn's error for the partition; what kept the coordinator from answering is
+// COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR or NETWORK_EXCEPTION.
+func (n *Node) verifyTransaction(p *partition, transactionalID string, h *wire.BatchHeader, add bool, done func(guard producers.Guard, code int16)) {
 	n.txnVerifier.ask(&txnQuestion{
-		transactionalID: transactionalID, producerID: producerID, epoch: epoch, tp: tp, add: add,
+		p: p, transactionalID: transactionalID, header: *h, add: add,
 		giveUp: n.env.Clock.Now().Add(addPartitionsPatience), done: done,
 	})
 }
 
 func (v *txnVerifier) ask(q *txnQuestion) {
+	q.guard = q.p.log.Verify(&q.header, q.add)
 	to, why := v.n.transactionCoordinatorOf(q.transactionalID)
 	if why != nil {
-		v.n.env.Clock.After(0, func() { q.done(why.Code) })
+		v.n.env.Clock.After(0, func() { q.done(producers.NoGuard, why.Code) })
 		return
 	}
 	b := v.brokers[to]
@@ -125,33 +130,33 @@ func (v *txnVerifier) send(to wire.NodeID, b *txnQuestions) {
 // requestOf puts the questions about one transaction together. It sorts the questions.
 func requestOf(asked []*txnQuestion) *kmsg.AddPartitionsToTxnRequest {
 	slices.SortStableFunc(asked, func(a, b *txnQuestion) int {
-		return cmp.Or(cmp.Compare(a.transactionalID, b.transactionalID), cmp.Compare(a.producerID, b.producerID), cmp.Compare(a.epoch, b.epoch),
-			cmp.Compare(boolRank(a.add), boolRank(b.add)), a.tp.Compare(b.tp))
+		return cmp.Or(cmp.Compare(a.transactionalID, b.transactionalID), cmp.Compare(a.header.ProducerID, b.header.ProducerID), cmp.Compare(a.header.ProducerEpoch, b.header.ProducerEpoch),
+			cmp.Compare(boolRank(a.add), boolRank(b.add)), a.p.tp.Compare(b.p.tp))
 	})
 	req := kmsg.NewPtrAddPartitionsToTxnRequest()
 	req.Version = versionAddPartitionsToTxn
 	for i, q := range asked {
 		if i == 0 || !q.sameTransaction(asked[i-1]) {
 			t := kmsg.NewAddPartitionsToTxnRequestTransaction()
-			t.TransactionalID, t.ProducerID, t.ProducerEpoch, t.VerifyOnly = q.transactionalID, q.producerID, q.epoch, !q.add
+			t.TransactionalID, t.ProducerID, t.ProducerEpoch, t.VerifyOnly = q.transactionalID, q.header.ProducerID, q.header.ProducerEpoch, !q.add
 			req.Transactions = append(req.Transactions, t)
 		}
 		t := &req.Transactions[len(req.Transactions)-1]
-		if k := len(t.Topics); k == 0 || t.Topics[k-1].Topic != q.tp.Topic {
+		if k := len(t.Topics); k == 0 || t.Topics[k-1].Topic != q.p.tp.Topic {
 			rt := kmsg.NewAddPartitionsToTxnRequestTransactionTopic()
-			rt.Topic = q.tp.Topic
+			rt.Topic = q.p.tp.Topic
 			t.Topics = append(t.Topics, rt)
 		}
 		topic := &t.Topics[len(t.Topics)-1]
-		if k := len(topic.Partitions); k == 0 || topic.Partitions[k-1] != q.tp.Partition {
-			topic.Partitions = append(topic.Partitions, q.tp.Partition)
+		if k := len(topic.Partitions); k == 0 || topic.Partitions[k-1] != q.p.tp.Partition {
+			topic.Partitions = append(topic.Partitions, q.p.tp.Partition)
 		}
 	}
 	return req
 }
 
 func (q *txnQuestion) sameTransaction(o *txnQuestion) bool {
-	return q.transactionalID == o.transactionalID && q.producerID == o.producerID && q.epoch == o.epoch && q.add == o.add
+	return q.transactionalID == o.transactionalID && q.header.ProducerID == o.header.ProducerID && q.header.ProducerEpoch == o.header.ProducerEpoch && q.add == o.add
 }
 
 func boolRank(b bool) int {
@@ -181,14 +186,23 @@ func (v *txnVerifier) answered(asked []*txnQuestion, resp kmsg.Response, err err
 		}
 		code := whole
 		if at < len(list) && list[at].TransactionalID == q.transactionalID {
-			code = codeFor(&list[at], q.tp, whole)
+			code = codeFor(&list[at], q.p.tp, whole)
 		}
-		if code == kerr.ConcurrentTransactions.Code && q.add && v.n.env.Clock.Now() < q.giveUp {
+		again := code == 0 && q.void() || code == kerr.ConcurrentTransactions.Code && q.add
+		if again && v.n.env.Clock.Now() < q.giveUp {
 			v.n.env.Clock.After(addPartitionsBackoff, func() { v.ask(q) })
 			continue
 		}
-		q.done(code)
+		q.done(q.guard, code)
 	}
+}
+
+// void reports whether a marker has come in since the coordinator was asked: its answer may
+// be about the transaction before.
+func (q *txnQuestion) void() bool {
+	_, _, err := q.p.log.Producers().Check(&q.header, producers.Rules{Origin: producers.Coordinator, Verify: true, Guard: q.guard})
+	refused, ok := err.(*producers.Refusal)
+	return ok && refused.Unverified
 }
 
 func codeFor(t *kmsg.AddPartitionsToTxnResponseTransaction, tp wire.TopicPartition, missing int16) int16 {

@@ -15,15 +15,10 @@ import (
 // appended to a partition, its leader asks the coordinator whether the partition has been
 // added to it (KIP-890), or from Produce version 12 on has it added.
 
-// transactionVerifier asks the coordinator of a transactional id whether the producer's
-// open transaction includes a partition, or has it added. done gets Kafka's error, later.
-type transactionVerifier func(transactionalID string, producerID int64, epoch int16, tp wire.TopicPartition, add bool, done func(code int16))
-
 // verifying is a question to a transaction coordinator that is under way, and what waits
 // for its answer, in order.
 type verifying struct {
 	producer verifiedProducer
-	guard    producers.Guard
 	leader   *replica.Leader
 	version  int16 // of Produce
 	waiting  []unverified
@@ -75,23 +70,19 @@ func (p *partition) verification(who verifiedProducer) *verifying {
 // with those that it was asked for.
 func (p *partition) verify(h *wire.BatchHeader, terms appendTerms, u unverified) {
 	adds := terms.version >= produceAdds
-	guard := p.log.Verify(h, adds)
 	who := verifiedProducer{h.ProducerID, h.ProducerEpoch}
 	if v := p.verification(who); v != nil {
+		p.log.Verify(h, adds) // it may have the lowest sequence number
 		v.waiting = append(v.waiting, u)
 		return
 	}
-	v := &verifying{producer: who, guard: guard, leader: p.leader, version: terms.version, waiting: []unverified{u}}
+	v := &verifying{producer: who, leader: p.leader, version: terms.version, waiting: []unverified{u}}
 	p.verifications = append(p.verifications, v)
-	if p.n.verifier == nil {
-		p.verified(v, kerr.CoordinatorNotAvailable.Code)
-		return
-	}
-	p.n.verifier(*terms.transactionalID, h.ProducerID, h.ProducerEpoch, p.tp, adds, func(code int16) { p.verified(v, code) })
+	p.n.verifyTransaction(p, *terms.transactionalID, h, adds, func(guard producers.Guard, code int16) { p.verified(v, guard, code) })
 }
 
 // verified goes on with what waited, in order.
-func (p *partition) verified(v *verifying, code int16) {
+func (p *partition) verified(v *verifying, guard producers.Guard, code int16) {
 	p.verifications = slices.DeleteFunc(p.verifications, func(o *verifying) bool { return o == v })
 	code = verificationCode(code, v.version)
 	if code == 0 && p.err != nil {
@@ -107,7 +98,7 @@ func (p *partition) verified(v *verifying, code int16) {
 			u.part.finish(appendError(code, ""))
 			continue
 		}
-		p.write(u.batch, u.acks, producers.Rules{Origin: producers.Client, Verify: true, Guard: v.guard}, u.part)
+		p.write(u.batch, u.acks, producers.Rules{Origin: producers.Client, Verify: true, Guard: guard}, u.part)
 	}
 }
 
