@@ -179,12 +179,9 @@ func (l *Log) loadProducers(t *env.Task, unknown wire.Offset) error {
 	if err := l.dropSnapshots(t, l.logEnd); err != nil {
 		return err
 	}
-	unknown, err := l.loadAborted(t, unknown)
-	if err != nil {
-		return err
-	}
+	unknown = l.loadAborted(t, unknown)
 	fresh, at := l.newestSnapshot(t, min(unknown, l.logEnd))
-	err = l.replayProducers(t, fresh, at, func(s *segment, a producers.AbortedTransaction) {
+	err := l.replayProducers(t, fresh, at, func(s *segment, a producers.AbortedTransaction) {
 		if s.base >= unknown {
 			s.aborted, s.abortedStale = append(s.aborted, a), true
 		}

@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"errors"
-	"io/fs"
 	"sort"
 
 	"odradek/broker/env"
@@ -65,8 +63,8 @@ func (s *segment) writeAborted(t *env.Task, d env.Disk) error {
 
 // loadAborted reads the transaction indexes of the segments below offset unknown. It
 // returns where those that have to be made again begin: there, or earlier if one of those
-// read is unfit.
-func (l *Log) loadAborted(t *env.Task, unknown wire.Offset) (wire.Offset, error) {
+// read is unfit. Unreadable is as good as unfit: the records say the same.
+func (l *Log) loadAborted(t *env.Task, unknown wire.Offset) wire.Offset {
 	for _, s := range l.segments {
 		if !l.txnIndexes[s.base] {
 			continue
@@ -76,11 +74,8 @@ func (l *Log) loadAborted(t *env.Task, unknown wire.Offset) (wire.Offset, error)
 			continue
 		}
 		content, err := readFile(t, l.e.Disk, s.path(txnIndexSuffix))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return unknown, err
-		}
 		list, ok := producers.DecodeAborted(content, s.base, s.next)
-		if !ok {
+		if err != nil || !ok || len(list) == 0 { // an empty one is not written
 			l.trace(env.Warn, "transaction-index-rebuilt", env.I("base", s.base))
 			unknown, s.abortedStale = s.base, true
 			continue
@@ -88,7 +83,7 @@ func (l *Log) loadAborted(t *env.Task, unknown wire.Offset) (wire.Offset, error)
 		s.aborted = list
 	}
 	l.txnIndexes = nil
-	return unknown, nil
+	return unknown
 }
 
 // saveAborted writes the transaction indexes that were made again, except the active
