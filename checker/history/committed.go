@@ -118,10 +118,10 @@ func (c *judge) committedOffset(g *group, o *groupOffsets, r *offsetRead, h *off
 	switch {
 	case r.offset == wire.NoOffset && c.g.Forgetful:
 		rule = allows("committed offsets may be forgotten")
-	case !r.exact && newest != nil && c.g.stale(r.time):
+	case !r.exact && newest != nil && c.g.StaleAt(r.time):
 		rule = allows("rule 18: the coordinator may have been replaced without knowing it")
 	}
-	rule = c.g.lossOf(rule, offsetsTopic, transactionsTopic)
+	rule = c.g.lossOf(rule, OffsetsTopic, TransactionsTopic)
 	subject := about{CommitRegression, o.tp, "group " + g.name}
 	if newest == nil || r.offset != wire.NoOffset && !h.known(r) {
 		for _, w := range o.writes {

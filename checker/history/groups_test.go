@@ -2,7 +2,7 @@ package history
 
 import "testing"
 
-var powerOfOffsets = Guarantees{Excuses: []Excuse{{Rule: PowerLost, Topic: offsetsTopic, Partition: -1, Until: 1000, Reason: "all coordinators lost power"}}}
+var powerOfOffsets = Guarantees{Excuses: []Excuse{{Rule: PowerLost, Topic: OffsetsTopic, Partition: -1, Until: 1000, Reason: "all coordinators lost power"}}}
 
 func epochOf(id string, epoch int32) *Member {
 	return &Member{Group: "g", ID: id, Generation: epoch, Consumer: true}
@@ -166,7 +166,7 @@ func TestPlantedCommits(t *testing.T) {
 			s.commits("a", of("a", 1), 7, OK)
 			s.settled(5)
 		}, []string{"allowed commit-regression"}},
-		{"an old coordinator answers", Guarantees{Excuses: []Excuse{{Rule: Deposed, Topic: offsetsTopic, Partition: -1, Until: 1000}}}, func(s *script) {
+		{"an old coordinator answers", Guarantees{Excuses: []Excuse{{Rule: Deposed, Topic: OffsetsTopic, Partition: -1, Until: 1000}}}, func(s *script) {
 			s.commits("a", of("a", 1), 5, OK)
 			s.commits("a", of("a", 1), 7, OK)
 			s.fetches("b", 5)

@@ -58,8 +58,8 @@ const Deposed = 18
 
 // Topics of the coordinators. If they lose records, groups and transactions go back too.
 const (
-	offsetsTopic      = "__consumer_offsets"
-	transactionsTopic = "__transaction_state"
+	OffsetsTopic      = "__consumer_offsets"
+	TransactionsTopic = "__transaction_state"
 )
 
 // Excuse allows the loss of records that were in flight or acknowledged in a
@@ -151,12 +151,18 @@ func (g *Guarantees) lossOf(r ruling, topics ...string) ruling {
 	return r
 }
 
-// stale reports whether a coordinator may have answered at time t without knowing that it
-// had been replaced.
-func (g *Guarantees) stale(t int64) bool {
+// MayLose reports whether the run's settings and faults allow that one of the topics lost
+// records that were committed. What lives in them is no register then.
+func (g *Guarantees) MayLose(topics ...string) bool {
+	return g.lossOf(ruling{verdict: Violation}, topics...).verdict == Allowed
+}
+
+// StaleAt reports whether a coordinator of groups may have answered at time t without
+// knowing that it had been replaced.
+func (g *Guarantees) StaleAt(t int64) bool {
 	for i := range g.Excuses {
 		x := &g.Excuses[i]
-		if x.Rule == Deposed && (x.Topic == "" || x.Topic == offsetsTopic) && x.From <= t && t <= x.Until {
+		if x.Rule == Deposed && (x.Topic == "" || x.Topic == OffsetsTopic) && x.From <= t && t <= x.Until {
 			return true
 		}
 	}

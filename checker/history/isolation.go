@@ -63,7 +63,7 @@ func (c *judge) tear(t *transaction) ruling {
 			}
 		}
 	}
-	return c.g.lossOf(r, transactionsTopic)
+	return c.g.lossOf(r, TransactionsTopic)
 }
 
 // dirty looks for reads of what is not committed.
@@ -84,7 +84,7 @@ func (c *judge) dirty(p *partition, a *appendOp, r *read, seen map[sighting]bool
 	switch {
 	case t.fate == aborted:
 		if t.told != aborted { // the final log says so: the marker may have been lost
-			rule = c.g.lossOf(rule, p.tp.Topic, transactionsTopic)
+			rule = c.g.lossOf(rule, p.tp.Topic, TransactionsTopic)
 		}
 		report(AbortedRead, rule, "%s read value %d at %d of %v, which is aborted (%s)", r.process, r.Value, r.Offset, t, t.because)
 	case r.returnSeq < t.asked():
@@ -113,7 +113,7 @@ func (c *judge) hanging(p *partition) {
 	if !p.committed.present || !p.log.present || p.committed.end >= p.log.end {
 		return
 	}
-	r := c.g.lossOf(violates("rule 15: every transaction ends"), p.tp.Topic, transactionsTopic)
+	r := c.g.lossOf(violates("rule 15: every transaction ends"), p.tp.Topic, TransactionsTopic)
 	seqs := []int64{p.log.seq, p.committed.seq}
 	open := "no known transaction"
 	for _, x := range p.log.records {

@@ -112,7 +112,7 @@ func (c *judge) conflict(g *group, y *conflict) {
 	seqs := []int64{a.from(), b.from()}
 	how := "at the same time"
 	if y.why != "" {
-		r = c.g.lossOf(violates("rule 16: one member at most owns a partition"), offsetsTopic)
+		r = c.g.lossOf(violates("rule 16: one member at most owns a partition"), OffsetsTopic)
 		seqs, how = y.seqs, y.why
 	}
 	c.found(about{DoubleOwnership, a.tp, "group " + g.name}, r, seqs, "%s (member %s, generation %d) and %s (member %s, generation %d) had %v and %d more, %s",
@@ -131,7 +131,7 @@ func (c *judge) staleCommits(g *group) {
 		if a.commit {
 			what = "commit"
 		}
-		r := c.g.lossOf(violates("rule 16: what comes from an old generation is refused"), offsetsTopic)
+		r := c.g.lossOf(violates("rule 16: what comes from an old generation is refused"), OffsetsTopic)
 		c.found(about{name: StaleMember, subject: "group " + g.name}, r, []int64{a.overtaken, a.invokeSeq, a.returnSeq},
 			"the coordinator accepted a %s of %s (member %s) in generation %d, although another member was in a newer one before it was sent", what, a.who.process, a.who.ID, a.generation)
 	}

@@ -44,7 +44,7 @@ func (p *partition) settled() []Record {
 // processed judges the inputs of one partition.
 func (c *judge) processed(job *Pipeline, p *partition, f *finalOffset, outputs map[uint64][]*appendOp) {
 	loss := func(r ruling) ruling {
-		return c.g.lossOf(r, append([]string{job.Output, offsetsTopic, transactionsTopic}, job.Inputs...)...)
+		return c.g.lossOf(r, append([]string{job.Output, OffsetsTopic, TransactionsTopic}, job.Inputs...)...)
 	}
 	for _, r := range p.settled() {
 		if r.Value == 0 || r.Offset < f.start {

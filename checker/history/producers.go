@@ -24,7 +24,7 @@ func (c *judge) identities() {
 		}
 		subject := about{SharedProducer, noPartition, "producer " + who}
 		seqs := []int64{x.invokeSeq, x.returnSeq}
-		lost := func(text string) ruling { return c.g.lossOf(violates("%s", text), transactionsTopic) }
+		lost := func(text string) ruling { return c.g.lossOf(violates("%s", text), TransactionsTopic) }
 		if x.Epoch < 0 || x.ID < 0 {
 			subject.name = EpochRegression
 			c.found(subject, lost("rule 12: an epoch is not negative"), seqs, "%s got producer id %d and epoch %d", x.process, x.ID, x.Epoch)
@@ -86,7 +86,7 @@ func (c *judge) zombies() {
 			continue
 		}
 		report := func(what string, seqs ...int64) {
-			r := c.g.lossOf(violates("rule 12: a new producer fences the old ones"), transactionsTopic)
+			r := c.g.lossOf(violates("rule 12: a new producer fences the old ones"), TransactionsTopic)
 			c.found(about{name: ZombieWrite, subject: t.String()}, r, append(seqs, by.invokeSeq, by.returnSeq), "%s of %s in epoch %d was acknowledged, although %s had got epoch %d of producer id %d before it was sent", what, t.process, t.producer.Epoch, by.process, by.Epoch, by.ID)
 		}
 		for _, a := range t.appends {

@@ -121,3 +121,20 @@ func (t *transaction) seqs() []int64 {
 	}
 	return out
 }
+
+// Fates tells how each transaction of a history ended, by the operation of its begin: OK is
+// committed, Failed aborted, Unknown that neither its producer nor the final logs tell.
+func Fates(events []Event, g Guarantees) map[int64]Outcome {
+	out := make(map[int64]Outcome)
+	for _, t := range collect(events, &g).txns {
+		switch t.fate {
+		case committed:
+			out[t.op] = OK
+		case aborted:
+			out[t.op] = Failed
+		default:
+			out[t.op] = Unknown
+		}
+	}
+	return out
+}

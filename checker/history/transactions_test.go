@@ -3,7 +3,7 @@ package history
 import "testing"
 
 var powerOfT = Guarantees{Excuses: []Excuse{{Rule: PowerLost, Topic: "t", Partition: -1, Until: 1000, Reason: "all replicas of t lost power"}}}
-var powerOfTransactions = Guarantees{Excuses: []Excuse{{Rule: PowerLost, Topic: transactionsTopic, Partition: -1, Until: 1000, Reason: "all coordinators lost power"}}}
+var powerOfTransactions = Guarantees{Excuses: []Excuse{{Rule: PowerLost, Topic: TransactionsTopic, Partition: -1, Until: 1000, Reason: "all coordinators lost power"}}}
 
 func TestPlantedAnomaliesOfTransactions(t *testing.T) {
 	judged(t, []planted{
