@@ -291,10 +291,11 @@ func TestSnapshotAboveTheEndIsRemoved(t *testing.T) {
 	}())
 	m.must(func(task *env.Task) {
 		l := openT0(t, task, openStore(t, task, m.e), rolling())
-		for range 4 {
+		for range 3 {
 			appendPlain(t, task, l)
 		}
-		if err := truncateTo(task, l, 6); err != nil {
+		produce(t, task, l, wire.Producer{ID: 2}, false)
+		if err := truncateTo(task, l, 7); err != nil {
 			t.Fatal(err)
 		}
 		if l.Producers().Len() != 0 {
