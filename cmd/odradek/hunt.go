@@ -21,6 +21,7 @@ import (
 	"odradek/sim/fault"
 	"odradek/sim/harness"
 	"odradek/sim/rundir"
+	"odradek/workloads"
 )
 
 type huntFlags struct {
@@ -30,6 +31,7 @@ type huntFlags struct {
 	jobs      int
 	out       string
 	arm       []string
+	workloads []string
 	json, all bool
 }
 
@@ -50,6 +52,7 @@ Exit codes: 0 nothing found, 1 findings, 2 wrong usage or a problem of the envir
 		Example: `  odradek hunt --count 1000
   odradek hunt --seeds 5000..5999 --jobs 2
   odradek hunt --for 10m --json
+  odradek hunt --workload all --count 6000
   odradek hunt --count 200 --arm zoo/14-last-replica-standing`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return hunt(f, c.OutOrStdout(), c.ErrOrStderr()) },
@@ -62,6 +65,7 @@ Exit codes: 0 nothing found, 1 findings, 2 wrong usage or a problem of the envir
 	fl.StringVar(&f.out, "out", "out", "directory for the plans of findings, in seed-N; empty for none")
 	fl.BoolVar(&f.json, "json", false, "print one JSON object at the end instead of text")
 	fl.BoolVar(&f.all, "all", false, "a line for every seed with a finding, not only for new kinds")
+	fl.StringSliceVar(&f.workloads, "workload", []string{harness.DefaultWorkload}, "what the users do, taking turns from seed to seed: "+strings.Join(workloads.Names(), ", ")+"; or all")
 	addArm(c, &f.arm)
 	return c
 }
@@ -137,6 +141,17 @@ func hunt(f huntFlags, stdout, stderr io.Writer) error {
 		return err
 	}
 	collectForRuns(f.jobs)
+	if slices.Equal(f.workloads, []string{"all"}) {
+		f.workloads = workloads.Names()
+	}
+	for _, w := range f.workloads {
+		if _, err := harness.ProfileOf(w); err != nil {
+			return fmt.Errorf("--workload: %w", err)
+		}
+	}
+	if len(f.workloads) == 0 {
+		return errors.New("--workload: want at least one")
+	}
 	armed, err := parseArm(f.arm)
 	if err != nil {
 		return err
@@ -213,13 +228,21 @@ func (h *hunter) next(ctx context.Context) (uint64, bool) {
 	return h.first + h.taken - 1, true
 }
 
+// workload is whose turn it is with a seed.
+func (h *hunter) workload(seed uint64) string {
+	return h.flags.workloads[seed%uint64(len(h.flags.workloads))]
+}
+
 func (h *hunter) work(ctx context.Context) {
 	for {
 		seed, ok := h.next(ctx)
 		if !ok {
 			return
 		}
-		p := harness.DefaultPlan(seed)
+		p, err := harness.PlanOf(h.workload(seed), seed)
+		if err != nil {
+			panic(err) // checked at the start
+		}
 		p.Armed = append(p.Armed, h.armed...)
 		res, err := harness.Run(p, harness.Options{Wall: func() int64 { return time.Now().UnixNano() }})
 		h.mu.Lock()
@@ -282,7 +305,7 @@ func (h *hunter) found(res *harness.Result, a *harness.Anomaly) {
 }
 
 func (h *hunter) command(seed uint64) string {
-	return fmt.Sprintf("%s run --seed %d%s", program(), seed, armArguments(h.flags.arm))
+	return fmt.Sprintf("%s run --seed %d%s%s", program(), seed, workloadArgument(h.workload(seed)), armArguments(h.flags.arm))
 }
 
 // tell prints the line of a finding.

@@ -39,7 +39,7 @@ func TestHuntRunsTheSeeds(t *testing.T) {
 func TestHuntTellsEachKindOnce(t *testing.T) {
 	dir := t.TempDir()
 	var out bytes.Buffer
-	h := &hunter{flags: huntFlags{out: dir, arm: []string{"storage/sync=1*return(\"io\")"}}, stdout: &out, result: HuntResult{
+	h := &hunter{flags: huntFlags{workloads: []string{harness.DefaultWorkload}, out: dir, arm: []string{"storage/sync=1*return(\"io\")"}}, stdout: &out, result: HuntResult{
 		Faults: map[fault.Kind]int{}, Reached: map[string]uint64{}, Checked: map[string]int{}, Allowed: map[string]int{},
 	}}
 	for _, a := range []struct {

@@ -15,6 +15,7 @@ import (
 	"odradek/sim/fault"
 	"odradek/sim/harness"
 	"odradek/sim/rundir"
+	"odradek/workloads"
 )
 
 type runFlags struct {
@@ -56,16 +57,19 @@ environment.`,
 
 // planFlags say which plan.
 type planFlags struct {
-	seed uint64
-	plan string
-	arm  []string
+	seed     uint64
+	plan     string
+	workload string
+	arm      []string
 }
 
 func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the plan")
 	c.Flags().StringVar(&f.plan, "plan", "", "run this plan file instead of a seed's plan")
+	c.Flags().StringVar(&f.workload, "workload", harness.DefaultWorkload, "what the users do: "+strings.Join(workloads.Names(), ", "))
 	addArm(c, &f.arm)
 	c.MarkFlagsMutuallyExclusive("seed", "plan")
+	c.MarkFlagsMutuallyExclusive("workload", "plan")
 }
 
 func addArm(c *cobra.Command, arm *[]string) {
@@ -78,7 +82,10 @@ func (f *planFlags) load() (*fault.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := harness.DefaultPlan(f.seed)
+	p, err := harness.PlanOf(f.workload, f.seed)
+	if err != nil {
+		return nil, fmt.Errorf("--workload: %w", err)
+	}
 	if f.plan != "" {
 		text, err := os.ReadFile(f.plan)
 		if err != nil {
@@ -94,11 +101,19 @@ func (f *planFlags) load() (*fault.Plan, error) {
 
 // arguments are the flags that say the same plan again.
 func (f *planFlags) arguments() string {
-	s := fmt.Sprintf("--seed %d", f.seed)
+	s := fmt.Sprintf("--seed %d", f.seed) + workloadArgument(f.workload)
 	if f.plan != "" {
 		s = "--plan " + shellQuote(f.plan)
 	}
 	return s + armArguments(f.arm)
+}
+
+// workloadArgument says a workload again that is not the default.
+func workloadArgument(workload string) string {
+	if workload == harness.DefaultWorkload {
+		return ""
+	}
+	return " --workload " + workload
 }
 
 func armArguments(arm []string) string {

@@ -18,6 +18,9 @@ type Profile struct {
 	// DrawWorkload fills in the workload's parameters and topic configs. Nil leaves
 	// the workload's defaults.
 	DrawWorkload func(r *rand.Rand, w *Workload)
+	// DrawCluster draws further knobs of the cluster. Nil leaves it at those that every
+	// cluster has.
+	DrawCluster func(r *rand.Rand, c *Cluster)
 	// FaultsFor is the length of the phase with faults.
 	FaultsFor time.Duration
 	// Gap is the mean time between two faults.
@@ -47,6 +50,9 @@ func Draw(seed uint64, pr Profile) *Plan {
 	p.Cluster = drawCluster(stream("cluster"), pr.Nodes)
 	if pr.Nodes == 0 {
 		drawControllers(stream("controllers"), &p.Cluster)
+	}
+	if pr.DrawCluster != nil {
+		pr.DrawCluster(stream("cluster of "+pr.Workload), &p.Cluster)
 	}
 	p.Workload.Name = pr.Workload
 	if pr.DrawWorkload != nil {
