@@ -63,7 +63,7 @@ func (p *partition) append(terms appendTerms, b []byte, part *produced) {
 			part.finish(appendError(kerr.TransactionalIDAuthorizationFailed.Code, "a transactional batch in a request without a transactional id"))
 			return
 		}
-		rules.Verify = p.n.cfg.TxnPartitionVerification
+		rules.Verify = p.n.cfg.TxnPartitionVerification || terms.version >= produceAdds
 		if p.mustVerify(&h, rules) {
 			p.verify(&h, terms, unverified{batch, terms.acks, part})
 			return

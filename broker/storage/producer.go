@@ -176,9 +176,6 @@ func (l *Log) dropSnapshotsIf(t *env.Task, unwanted func(at wire.Offset) bool) e
 // unknown on are made again as well.
 func (l *Log) loadProducers(t *env.Task, unknown wire.Offset) error {
 	slices.Sort(l.snapshots)
-	if err := l.dropSnapshots(t, l.logEnd); err != nil {
-		return err
-	}
 	unknown = l.loadAborted(t, unknown)
 	fresh, at := l.newestSnapshot(t, min(unknown, l.logEnd))
 	err := l.replayProducers(t, fresh, at, func(s *segment, a producers.AbortedTransaction) {
@@ -194,7 +191,8 @@ func (l *Log) loadProducers(t *env.Task, unknown wire.Offset) error {
 		return err
 	}
 	// Those at the starts of segments are removed with them, that at the end is the next
-	// start's.
+	// start's. Those above the end are of what a crash took away, and must go before
+	// something else is there.
 	return l.dropSnapshotsIf(t, func(at wire.Offset) bool {
 		return at != l.logEnd && l.segments[l.segmentOf(at)].base != at
 	})
