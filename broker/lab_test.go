@@ -28,7 +28,12 @@ type lab struct {
 // newLab starts a cluster whose nodes are all voters, and waits until it can serve.
 func newLab(t testing.TB, nodes int, properties map[string]string) *lab {
 	t.Helper()
-	l := &lab{t: t, k: sim.New(11)}
+	return newSeededLab(t, 11, nodes, properties)
+}
+
+func newSeededLab(t testing.TB, seed uint64, nodes int, properties map[string]string) *lab {
+	t.Helper()
+	l := &lab{t: t, k: sim.New(seed)}
 	cfg := cluster.DefaultConfig()
 	cfg.Nodes, cfg.Voters = nodes, nodes
 	cfg.Properties = map[string]string{
