@@ -24,7 +24,7 @@ type served struct {
 // TestEveryVersionIsAnswered sends each API in each of its versions to a node that
 // leads partition 0 of "orders", which has three records.
 func TestEveryVersionIsAnswered(t *testing.T) {
-	l := newLab(t, 1, nil)
+	l := newLab(t, 1, map[string]string{"transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1", "transaction.state.log.num.partitions": "2"})
 	var id [16]byte
 	l.do(func(task *env.Task) {
 		l.createTopic(task, "orders", nil, []int32{1}, []int32{1})
@@ -228,7 +228,7 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 		kmsg.InitProducerID: {0, 5, func(int16) kmsg.Request { return kmsg.NewPtrInitProducerIDRequest() },
 			func(t *testing.T, v int16, resp kmsg.Response) {
 				r := resp.(*kmsg.InitProducerIDResponse)
-				if r.ErrorCode != 0 || r.ProducerID != int64(v) || r.ProducerEpoch != 0 {
+				if r.ErrorCode != 0 || r.ProducerID != int64(v)+1 || r.ProducerEpoch != 0 {
 					t.Errorf("answer %+v", r)
 				}
 			}},
@@ -370,6 +370,7 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 	maps.Copy(tests, servedGroups())
 	var advertised []kmsg.ApiVersionsResponseApiKey
 	l.do(func(task *env.Task) {
+		maps.Copy(tests, servedTransactions(l.beginTransactions(task)))
 		conn := l.dial(task, 1)
 		advertised = conn.call(task, kmsg.NewPtrApiVersionsRequest(), 0).(*kmsg.ApiVersionsResponse).ApiKeys
 	})
