@@ -101,6 +101,9 @@ func (p *Producer) Close() {
 
 // poll sends what is ready.
 func (p *Producer) poll(now int64) {
+	if p.txn != nil {
+		p.txn.Notice()
+	}
 	p.pollRecords(now)
 	if p.txn != nil {
 		p.pollTransaction(now)

@@ -15,8 +15,8 @@ import (
 // Core decides everything a transactional producer does besides sending records. Its
 // caller
 //
-//   - calls Poll after that of the producer's core, whenever anything was put in and at
-//     Deadline, and sends the requests it returns;
+//   - calls Notice before Poll of the producer's core and Poll after it, whenever anything
+//     was put in and at Deadline, and sends the requests it returns;
 //   - tells the end of each request with OnResponse or OnFailure, once, and of each
 //     Produce to the producer's core;
 //   - looks after each of these whether the operations it waits for are done;

@@ -61,6 +61,7 @@ func (c *Core) Begin() error {
 
 // SendOffsets makes offsets part of the transaction. The map is kept.
 func (c *Core) SendOffsets(g Group, offsets map[wire.TopicPartition]Offset) *Operation {
+	c.Notice()
 	switch {
 	case c.state == InTransaction && c.offsets.untaken():
 		return c.offsets
@@ -81,6 +82,7 @@ func (c *Core) SendOffsets(g Group, offsets map[wire.TopicPartition]Offset) *Ope
 
 // Commit commits once all records have their results.
 func (c *Core) Commit() *Operation {
+	c.Notice()
 	switch {
 	case c.ending.untaken() && c.ending.commit:
 		return c.ending
@@ -97,6 +99,7 @@ func (c *Core) Commit() *Operation {
 // Abort drops the records that were never sent, and aborts once the others have their
 // results.
 func (c *Core) Abort() *Operation {
+	c.Notice()
 	switch {
 	case c.ending.untaken() && !c.ending.commit:
 		return c.ending

@@ -42,7 +42,7 @@ type flying struct {
 // Poll moves time forward and gives the requests to send now.
 func (c *Core) Poll(now int64) []attempt.Request {
 	c.deadline = cluster.Never
-	c.notice()
+	c.Notice()
 	var reqs []attempt.Request
 	if s := c.next(); s != nothing {
 		finder := c.finder
@@ -81,8 +81,8 @@ func (c *Core) lookup(now int64, f *coordinator.Finder, reqs []attempt.Request) 
 	return reqs
 }
 
-// notice draws the conclusions from records that were not appended.
-func (c *Core) notice() {
+// Notice draws the conclusions from records that were not appended.
+func (c *Core) Notice() {
 	for _, f := range c.prod.Faults() {
 		switch f.Code {
 		case kerr.ProducerFenced.Code:

@@ -65,9 +65,9 @@ var (
 	ErrFenced = errors.New("producer fenced")
 	// ErrAbortable: the transaction cannot commit any more; it wraps the cause.
 	ErrAbortable = errors.New("the transaction must be aborted")
-	// ErrAborted is the result of records that were not sent yet when their transaction
-	// was aborted.
-	ErrAborted = errors.New("transaction aborted before the record was sent")
+	// ErrAborted is the result of records and offsets that were not sent yet when their
+	// transaction was aborted.
+	ErrAborted = errors.New("the transaction was aborted before")
 	// ErrState: the operation is not legal in the producer's state.
 	ErrState = errors.New("not legal in this state")
 	// ErrTimeout: producer.Config.MaxBlock has passed. The operation goes on; calling
