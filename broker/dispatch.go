@@ -35,6 +35,7 @@ func (n *Node) registerHandlers() {
 	if n.cfg.IsBroker() {
 		on(kmsg.Produce, onceCaughtUp(handleProduce))
 		on(kmsg.ListOffsets, onceCaughtUp(handleListOffsets))
+		on(kmsg.DeleteRecords, onceCaughtUp(handleDeleteRecords))
 		on(kmsg.Metadata, onceCaughtUp(handleMetadata))
 		on(kmsg.DescribeTopicPartitions, onceCaughtUp(handleDescribeTopicPartitions))
 		on(kmsg.ListConfigResources, onceCaughtUp(handleListConfigResources))

@@ -189,6 +189,7 @@ func (n *Node) start(t *env.Task) {
 	n.every(ms(n.cfg.HWCheckpointIntervalMs), func() { n.replicas.checkpoint(n.warn("checkpoint-failed")) })
 	n.every(ms(n.cfg.RecoveryPointIntervalMs), func() { n.store.Checkpoint(n.warn("checkpoint-failed")) })
 	n.every(ms(n.cfg.RetentionCheckMs), n.replicas.retain)
+	n.startCleaning()
 	n.every(ms(n.cfg.ProducerIDCheckMs), n.replicas.expireProducers)
 }
 

@@ -52,6 +52,10 @@ type partition struct {
 	// fetches wait for this partition to have more to read.
 	fetches []*fetchOp
 
+	// deletions are the DeleteRecords that wait for the replicas.
+	deletions []*deletion
+	cleaning  cleaningState
+
 	timer   env.Timer // for the leader's deadline
 	timerAt int64
 	cutting bool // a truncation is under way
@@ -222,6 +226,7 @@ func (p *partition) resign(code int16) {
 	p.probe()
 	p.uncoordinate()
 	p.refuseWaiting(code)
+	p.failDeletions(code)
 	p.wakeFetches(true)
 }
 
@@ -268,6 +273,7 @@ func (p *partition) apply(c replica.LeaderChange) {
 		p.release()
 		p.wakeFetches(false)
 	}
+	p.releaseDeletions()
 	if c.HighWatermark && p.coordination != nil {
 		p.coordination.committed()
 	}

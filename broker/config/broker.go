@@ -52,6 +52,8 @@ type Broker struct {
 	CleanerBackoffMs        int64
 	CleanerDedupeBytes      int64
 	CleanerBufferBytes      int
+	CleanerIOMaxPPM         int64 // millionths of a byte per second
+	CleanerThreads          int
 	RecoveryPointIntervalMs int
 	StartOffsetIntervalMs   int
 	ProducerIDExpirationMs  int

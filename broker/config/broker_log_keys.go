@@ -35,6 +35,11 @@ var logKeys = []Key{
 		broker: func(b *Broker) any { return &b.CleanerBufferBytes },
 		Doc:    "Memory for reading and writing during compaction.",
 	}, {
+		// Kafka's default is the largest floating-point number.
+		Name: "log.cleaner.io.max.bytes.per.second", Type: Double, Default: "9223372036854", check: atLeast(1), Scope: ClusterWide,
+		broker: func(b *Broker) any { return &b.CleanerIOMaxPPM },
+		Doc:    "Bytes that compaction reads and writes per second.",
+	}, {
 		Name: "log.cleaner.max.compaction.lag.ms", Type: Long, Default: "9223372036854775807", check: atLeast(1), Scope: ClusterWide,
 		Doc: "Default of max.compaction.lag.ms.",
 	}, {
@@ -43,6 +48,10 @@ var logKeys = []Key{
 	}, {
 		Name: "log.cleaner.min.compaction.lag.ms", Type: Long, Default: "0", check: atLeast(0), Scope: ClusterWide,
 		Doc: "Default of min.compaction.lag.ms.",
+	}, {
+		Name: "log.cleaner.threads", Type: Int, Default: "1", check: atLeast(0), Scope: ClusterWide,
+		broker: func(b *Broker) any { return &b.CleanerThreads },
+		Doc:    "How many logs are compacted at the same time.",
 	}, {
 		Name: "log.cleanup.policy", Type: List, Default: "delete", check: nonEmptyListOf("compact", "delete"), Scope: ClusterWide,
 		Doc: "Default of cleanup.policy.",

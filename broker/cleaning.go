@@ -1,0 +1,107 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/failpoint"
+	"odradek/broker/storage"
+	"odradek/broker/wire"
+)
+
+// cleaningState is what the cleaner knows of a partition.
+type cleaningState uint8
+
+const (
+	// cleanable: it may be compacted when it is dirty enough.
+	cleanable cleaningState = iota
+	// beingCleaned: it is being compacted.
+	beingCleaned
+	// uncleanable: compacting it has failed. What the cleaner could not read or write it
+	// could not the next time; the partition grows until the node restarts, and serves.
+	uncleanable
+)
+
+// startCleaning begins to compact the logs of topics whose cleanup.policy says so, at most
+// log.cleaner.threads at a time, the dirtiest first. Each replica compacts its own log, up
+// to its own high watermark and last stable offset, so that replicas differ in what they
+// have removed, and in nothing else.
+func (n *Node) startCleaning() {
+	if !n.cfg.CleanerEnable {
+		return
+	}
+	for range n.cfg.CleanerThreads {
+		n.env.Tasks.Go(n.keepCleaning)
+	}
+}
+
+// keepCleaning is one of the cleaner's coroutines. With nothing to do it looks again after
+// log.cleaner.backoff.ms.
+func (n *Node) keepCleaning(t *env.Task) {
+	backoff := max(ms(n.cfg.CleanerBackoffMs), time.Millisecond)
+	for {
+		t.Sleep(n.env.Clock, backoff)
+		for !n.stopped && n.cleanDirtiest(t) {
+		}
+		if n.stopped {
+			return
+		}
+	}
+}
+
+// cleanDirtiest compacts the log that needs it most, and reports whether there was one.
+func (n *Node) cleanDirtiest(t *env.Task) bool {
+	var dirtiest *partition
+	var most storage.Dirtiness
+	for i := 0; i < len(n.replicas.list); i++ { // which may change meanwhile
+		p := n.replicas.list[i]
+		if !p.mayBeCleaned() {
+			continue
+		}
+		d, err := env.Await2(t, func(done func(storage.Dirtiness, error)) { p.log.Dirtiness(p.cleanUpTo(), done) })
+		if err == nil && d.Due && (dirtiest == nil || d.Compare(&most) > 0) {
+			dirtiest, most = p, d
+		}
+	}
+	if dirtiest == nil || !dirtiest.mayBeCleaned() || n.stopped {
+		return false
+	}
+	return dirtiest.clean(t)
+}
+
+func (p *partition) mayBeCleaned() bool {
+	return p.topic.Compact() && p.cleaning == cleanable && p.log != nil && p.err == nil && !p.gone && !p.cutting
+}
+
+// cleanUpTo is the offset that compaction must not pass: what lies above could be
+// truncated, and what it had outdated would be the committed value again.
+func (p *partition) cleanUpTo() wire.Offset {
+	if p.n.env.Fail.On(failpoint.ZooCleaningAboveHighWatermark) {
+		return p.log.LogEndOffset()
+	}
+	return p.lastStableOffset()
+}
+
+// clean compacts the partition's log, and reports whether that went well.
+func (p *partition) clean(t *env.Task) bool {
+	cfg := p.n.cfg
+	threads := int64(cfg.CleanerThreads)
+	p.cleaning = beingCleaned
+	_, err := env.Await2(t, func(done func(storage.CleanStats, error)) {
+		p.log.Clean(p.cleanUpTo(), storage.CleanerConfig{
+			DedupeBytes: cfg.CleanerDedupeBytes / threads, BufferBytes: cfg.CleanerBufferBytes,
+			BytesPerSecond: max(cfg.CleanerIOMaxPPM/1_000_000/threads, 1),
+		}, done)
+	})
+	p.cleaning = cleanable
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, storage.ErrInterrupted), errors.Is(err, storage.ErrTruncating), errors.Is(err, storage.ErrClosed):
+	default:
+		p.cleaning = uncleanable
+		p.n.env.Trace.Event(env.Warn, "partition-uncleanable", env.S("partition", p.tp.String()), env.Err(err))
+	}
+	return false
+}
