@@ -297,4 +297,3 @@ func TestSecondProducerFencesTheFirst(t *testing.T) {
 		}
 	})
 }
-

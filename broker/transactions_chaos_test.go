@@ -1,0 +1,154 @@
+package broker_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+	"odradek/sim/cluster"
+	"odradek/workloads/client"
+	"odradek/workloads/client/attempt"
+	"odradek/workloads/client/producer"
+)
+
+// ledger is what the users of a chaos run believe of their transactions.
+type ledger struct {
+	committed, aborted, unknown []string
+	running                     int
+}
+
+// user runs transactions that write the same value to every partition, until stop.
+func (l *ledger) user(task *env.Task, c *client.Client, clock env.Clock, id string, rng *rand.Rand, partitions int32, stop func() bool) {
+	defer func() { l.running-- }()
+	for n := 0; !stop(); n++ {
+		cfg := producer.DefaultConfig()
+		cfg.TransactionalID, cfg.TransactionTimeout = id, 5*time.Second
+		p := c.NewProducer(cfg)
+		if p.InitTransactions(task) == nil {
+			for i := 0; !stop(); i++ {
+				if !l.transaction(task, p, fmt.Sprintf("%s/%d/%d", id, n, i), rng, partitions) {
+					break
+				}
+				if rng.IntN(8) == 0 {
+					task.Sleep(clock, time.Duration(rng.IntN(300))*time.Millisecond)
+				}
+			}
+		}
+		p.Close() // as a crash
+	}
+}
+
+// transaction reports whether the producer may go on.
+func (l *ledger) transaction(task *env.Task, p *client.Producer, value string, rng *rand.Rand, partitions int32) bool {
+	if p.BeginTransaction() != nil {
+		return false
+	}
+	whole := true
+	for i := range partitions {
+		if r := p.Send(task, producer.Record{Topic: "t", Partition: i, Value: []byte(value)}); r.Err != nil {
+			whole = false
+			break
+		}
+		if rng.IntN(40) == 0 {
+			l.aborted = append(l.aborted, value)
+			return false // a crash in the middle
+		}
+	}
+	if !whole || rng.IntN(4) == 0 {
+		l.aborted = append(l.aborted, value)
+		return p.AbortTransaction(task).Outcome == attempt.OK
+	}
+	end := p.CommitTransaction(task)
+	switch end.Outcome {
+	case attempt.OK:
+		l.committed = append(l.committed, value)
+	case attempt.Failed:
+		l.aborted = append(l.aborted, value)
+	default:
+		l.unknown = append(l.unknown, value)
+	}
+	return end.Outcome == attempt.OK
+}
+
+// TestTransactionsSurviveCrashes has users commit and abort while brokers crash, and then
+// reads: a transaction is in every partition once, or in none.
+func TestTransactionsSurviveCrashes(t *testing.T) {
+	for seed := range uint64(6) {
+		for _, level := range []int16{0, 2} {
+			t.Run(fmt.Sprintf("seed %d, transaction.version %d", seed, level), func(t *testing.T) {
+				transactionsSurvive(t, seed, level)
+			})
+		}
+	}
+}
+
+func transactionsSurvive(t *testing.T, seed uint64, level int16) {
+	const partitions, users = 3, 3
+	s := newScene(t, seed, func(c *cluster.Config) {
+		c.Properties = map[string]string{
+			"default.replication.factor": "3", "min.insync.replicas": "2", "auto.create.topics.enable": "false",
+			"transaction.state.log.num.partitions": "3", "transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2",
+			"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+		}
+	})
+	b := &bank{lab: &lab{t: t, k: s.k, c: s.c, host: s.c.NewClient("judge")}}
+	b.host.Start(func(e env.Env) { b.env, b.client = e, client.New(&e, client.DefaultConfig("judge", s.c.Addrs()[0])) })
+	b.do(func(task *env.Task) { b.level(task, level) })
+	s.createTopic(client.NewTopic{Name: "t", Partitions: partitions, ReplicationFactor: 3})
+	rng := rand.New(rand.NewPCG(seed, uint64(level)))
+	until := s.k.Now().Add(20 * time.Second)
+	stop := func() bool { return s.k.Now() >= until }
+	l := &ledger{running: users}
+	for i := range users {
+		host := s.c.NewClient(fmt.Sprintf("writer-%d", i))
+		own := rand.New(rand.NewPCG(seed, uint64(100+i)))
+		host.Start(func(e env.Env) {
+			c := client.New(&e, client.DefaultConfig(host.Name(), s.c.Addrs()[0]))
+			e.Tasks.Go(func(task *env.Task) { l.user(task, c, e.Clock, fmt.Sprintf("x%d", i), own, partitions, stop) })
+		})
+	}
+	for !stop() {
+		s.k.RunFor(time.Duration(rng.IntN(1500)) * time.Millisecond)
+		n := s.c.Nodes[rng.IntN(len(s.c.Nodes))]
+		n.Crash()
+		s.k.RunFor(time.Duration(rng.IntN(2000)) * time.Millisecond)
+		n.Up()
+		s.until(20*time.Second, "the broker is back", func() bool { return s.unfenced(n) })
+	}
+	s.until(2*time.Minute, "the users are done", func() bool { return l.running == 0 })
+	seen := make(map[string]int)
+	b.do(func(task *env.Task) {
+		var tps []wire.TopicPartition
+		for i := range int32(partitions) {
+			tps = append(tps, wire.TopicPartition{Topic: "t", Partition: i})
+		}
+		b.decided(task, tps...)
+		for _, values := range b.committed(task, tps...) {
+			for _, v := range values {
+				seen[v]++
+			}
+		}
+	})
+	for _, v := range l.committed {
+		if seen[v] != partitions {
+			t.Errorf("%s is committed and was read %d times", v, seen[v])
+		}
+	}
+	for _, v := range l.aborted {
+		if seen[v] != 0 {
+			t.Errorf("%s is aborted and was read %d times", v, seen[v])
+		}
+	}
+	for _, v := range l.unknown {
+		if seen[v] != 0 && seen[v] != partitions {
+			t.Errorf("%s was read %d times", v, seen[v])
+		}
+	}
+	if len(l.committed) < 20 {
+		t.Errorf("only %d transactions committed", len(l.committed))
+	}
+	t.Logf("%d committed, %d aborted, %d unknown", len(l.committed), len(l.aborted), len(l.unknown))
+}
