@@ -13,6 +13,7 @@ import (
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/cluster"
+	"odradek/workloads/client/coordinator"
 )
 
 // Admin changes and describes the cluster. Every method retries what may succeed
@@ -38,7 +39,10 @@ func (e *AdminError) Error() string { return e.Outcome.String() + ": " + e.Err.E
 func (e *AdminError) Unwrap() error { return e.Err }
 
 func newAdmin(n *network) *Admin {
-	o := &office{net: n, calls: make(map[uint64]func(error)), topics: make(map[string]int)}
+	o := &office{
+		net: n, calls: make(map[uint64]func(error)), topics: make(map[string]int),
+		finders: make(map[string]*coordinator.Finder),
+	}
 	n.core = o
 	return &Admin{office: o, timeout: time.Minute}
 }
@@ -71,6 +75,8 @@ type office struct {
 	seen    int
 	// topics in use by operations that need their leaders.
 	topics map[string]int
+	// finders know the groups' coordinators.
+	finders map[string]*coordinator.Finder
 }
 
 // route is where a request goes: nil node means "not known yet".
@@ -102,6 +108,8 @@ type operation struct {
 	read func(kmsg.Response) (code int16, detail *string)
 	// once: the caller decides about further attempts.
 	once bool
+	// group is whose coordinator is asked, instead of to, if not empty.
+	group string
 }
 
 // run attempts an operation until it ends or the time is up.
@@ -123,7 +131,16 @@ func (a *Admin) run(t *env.Task, op operation) error {
 			}
 			return end(last)
 		}
+		if op.group != "" && op.to == nil {
+			op.to = a.finder(op.group).Node
+		}
 		node, ok := op.to()
+		if !ok && op.group != "" {
+			if err := a.find(t, op.group, until); err != nil {
+				return end(err)
+			}
+			continue
+		}
 		if !ok {
 			a.net.meta.RequestUpdate()
 			a.awaitMetadata(t, until)
@@ -139,7 +156,7 @@ func (a *Admin) run(t *env.Task, op operation) error {
 		class := attempt.Class{Outcome: attempt.OutcomeOf(err), Retriable: true, Refresh: true}
 		if err == nil {
 			code, detail := op.read(resp)
-			class = attempt.ClassifyAdmin(code)
+			class = op.classify(code)
 			at.Code, err = code, attempt.NewCodeError(code, detail)
 		} else {
 			at.Err = err
@@ -154,6 +171,9 @@ func (a *Admin) run(t *env.Task, op operation) error {
 			return end(err)
 		}
 		last = err
+		if op.group != "" && (at.Err != nil || coordinator.Gone(at.Code)) {
+			a.finder(op.group).Lost(node)
+		}
 		if class.Refresh {
 			a.net.meta.RequestUpdate()
 		}

@@ -98,21 +98,7 @@ func (c *Core) commitDeadline() int64 {
 
 func (c *Core) attemptCommit(now int64, k *commit) {
 	m := c.Member()
-	req := kmsg.NewPtrOffsetCommitRequest()
-	req.Group, req.Generation, req.MemberID, req.InstanceID = c.cfg.ID, m.Generation, m.ID, optional(m.Instance)
-	tps := slices.SortedFunc(maps.Keys(k.Offsets), wire.TopicPartition.Compare)
-	for _, tp := range tps {
-		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != tp.Topic {
-			t := kmsg.NewOffsetCommitRequestTopic()
-			t.Topic = tp.Topic
-			req.Topics = append(req.Topics, t)
-		}
-		o := k.Offsets[tp]
-		p := kmsg.NewOffsetCommitRequestTopicPartition()
-		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = tp.Partition, int64(o.Offset), int32(o.LeaderEpoch), &o.Metadata
-		t := &req.Topics[len(req.Topics)-1]
-		t.Partitions = append(t.Partitions, p)
-	}
+	req := OffsetCommitRequest(m, k.Offsets)
 	lowest := int16(2)
 	switch {
 	case c.cfg.Protocol == Consumer:
@@ -148,34 +134,19 @@ func (c *Core) attemptCommit(now int64, k *commit) {
 // mayHave marks all partitions, or those of which the answer leaves it open.
 func (c *Core) mayHave(k *commit, codes map[wire.TopicPartition]int16) {
 	for tp := range k.Offsets { //odradek:unordered a set
-		if code, ok := codes[tp]; !ok || classify(code).Outcome != attempt.Failed {
+		if code, ok := codes[tp]; !ok || Classify(code).Outcome != attempt.Failed {
 			k.maybe[tp] = true
 		}
 	}
 }
 
 func (c *Core) onCommit(now int64, k *commit, a *attempt.Attempt, m Member, resp *kmsg.OffsetCommitResponse) {
-	codes := make(map[wire.TopicPartition]int16)
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			codes[wire.TopicPartition{Topic: t.Topic, Partition: p.Partition}] = p.ErrorCode
-		}
-	}
+	codes := ReadOffsetCommit(resp)
 	c.mayHave(k, codes)
-	// The worst code counts: one that does not pass before one that does.
-	var worst int16
-	for _, tp := range slices.SortedFunc(maps.Keys(k.Offsets), wire.TopicPartition.Compare) {
-		code, answered := codes[tp]
-		if !answered {
-			code = kerr.UnknownServerError.Code // the answer leaves out what was asked
-		}
-		if severity(code) > severity(worst) {
-			worst = code
-		}
-	}
+	worst := Worst(k.Offsets, codes)
 	a.Code, a.Outcome = worst, attempt.Failed
 	for tp := range k.Offsets { //odradek:unordered whether there is one
-		if code, answered := codes[tp]; !answered || classify(code).Outcome != attempt.Failed {
+		if code, answered := codes[tp]; !answered || Classify(code).Outcome != attempt.Failed {
 			a.Outcome = attempt.Unknown
 		}
 	}
@@ -186,18 +157,65 @@ func (c *Core) onCommit(now int64, k *commit, a *attempt.Attempt, m Member, resp
 	}
 	c.passing(a.Node, worst)
 	c.membership.refused(now, m, worst)
-	retry := classify(worst).Retriable
+	retry := Classify(worst).Retriable
 	if k.effort == Insist && worst == kerr.StaleMemberEpoch.Code {
 		retry = true
 	}
 	c.retryCommit(now, k, codes, attempt.NewCodeError(worst, nil), retry)
 }
 
+// OffsetCommitRequest is a request to commit offsets as a member, or with generation -1 and
+// no id as nobody.
+func OffsetCommitRequest(m Member, offsets Offsets) *kmsg.OffsetCommitRequest {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.Generation, req.MemberID, req.InstanceID = m.Group, m.Generation, m.ID, optional(m.Instance)
+	for _, tp := range slices.SortedFunc(maps.Keys(offsets), wire.TopicPartition.Compare) {
+		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != tp.Topic {
+			t := kmsg.NewOffsetCommitRequestTopic()
+			t.Topic = tp.Topic
+			req.Topics = append(req.Topics, t)
+		}
+		o := offsets[tp]
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = tp.Partition, int64(o.Offset), int32(o.LeaderEpoch), &o.Metadata
+		t := &req.Topics[len(req.Topics)-1]
+		t.Partitions = append(t.Partitions, p)
+	}
+	return req
+}
+
+// ReadOffsetCommit gives the error code of each partition.
+func ReadOffsetCommit(resp *kmsg.OffsetCommitResponse) map[wire.TopicPartition]int16 {
+	codes := make(map[wire.TopicPartition]int16)
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			codes[wire.TopicPartition{Topic: t.Topic, Partition: p.Partition}] = p.ErrorCode
+		}
+	}
+	return codes
+}
+
+// Worst is the code that counts: one that does not pass before one that does, and
+// UNKNOWN_SERVER_ERROR if the answer leaves out what was asked.
+func Worst(offsets Offsets, codes map[wire.TopicPartition]int16) int16 {
+	var worst int16
+	for _, tp := range slices.SortedFunc(maps.Keys(offsets), wire.TopicPartition.Compare) {
+		code, answered := codes[tp]
+		if !answered {
+			code = kerr.UnknownServerError.Code
+		}
+		if severity(code) > severity(worst) {
+			worst = code
+		}
+	}
+	return worst
+}
+
 func severity(code int16) int {
 	switch {
 	case code == 0:
 		return 0
-	case classify(code).Retriable:
+	case Classify(code).Retriable:
 		return 1
 	}
 	return 2
@@ -263,11 +281,12 @@ func (c *Core) Close() {
 	c.over = true
 }
 
-// classify gives the meaning of an error code as the answer to OffsetCommit. Only codes
+// Classify gives the meaning of an error code as the answer to OffsetCommit, and to
+// requests that change a group by hand. Only codes
 // that a coordinator gives before it appends are Failed: NOT_COORDINATOR, for instance, is
 // also what a commit is told whose coordinator lost its office before it knew the
 // commit durable.
-func classify(code int16) attempt.Class {
+func Classify(code int16) attempt.Class {
 	switch code {
 	case 0:
 		return attempt.Class{Outcome: attempt.OK}
@@ -278,7 +297,7 @@ func classify(code int16) attempt.Class {
 	case kerr.UnknownMemberID.Code, kerr.IllegalGeneration.Code, kerr.FencedInstanceID.Code,
 		kerr.StaleMemberEpoch.Code, kerr.FencedMemberEpoch.Code, kerr.RebalanceInProgress.Code,
 		kerr.OffsetMetadataTooLarge.Code, kerr.InvalidCommitOffsetSize.Code, kerr.InvalidGroupID.Code,
-		kerr.GroupIDNotFound.Code, kerr.GroupAuthorizationFailed.Code, kerr.TopicAuthorizationFailed.Code,
+		kerr.GroupIDNotFound.Code, kerr.NonEmptyGroup.Code, kerr.GroupSubscribedToTopic.Code, kerr.GroupAuthorizationFailed.Code, kerr.TopicAuthorizationFailed.Code,
 		kerr.UnsupportedVersion.Code, kerr.InvalidRequest.Code:
 		return attempt.Class{Outcome: attempt.Failed}
 	}

@@ -105,6 +105,20 @@ func readAssignment(raw []byte) ([]wire.TopicPartition, error) {
 	return slices.Compact(tps), nil
 }
 
+// ReadClassicMember decodes what a member of a classic group of consumers has told the
+// leader and been told by it.
+func ReadClassicMember(subscription, assignment []byte) (topics []string, assigned []wire.TopicPartition, err error) {
+	if len(subscription) > 0 { // none before the group is stable
+		s, err := readSubscription("", nil, subscription, Range)
+		if err != nil {
+			return nil, nil, err
+		}
+		topics = s.Topics
+	}
+	assigned, err = readAssignment(assignment)
+	return topics, assigned, err
+}
+
 func appendPartitions(tps []wire.TopicPartition, topic string, partitions []int32) []wire.TopicPartition {
 	for _, p := range partitions {
 		tps = append(tps, wire.TopicPartition{Topic: topic, Partition: p})
