@@ -15,11 +15,26 @@
 // the partition's one true history ([Replication.Excuse] cuts it when the fault
 // plan allows a loss).
 //
+// # Coordinators
+//
+// What the harness has to hand in, besides the above:
+//
+//   - [Coordinators.Loaded] when a node has loaded a shard, and [Coordinators.Group] with a
+//     group whenever a decision of its coordinator changed it: the coordinator's state, not
+//     only what has committed, for that is what members are told.
+//   - [Transactions.Committed] with every record of __transaction_state once it is below
+//     the high watermark, [Transactions.Granted] when an answer to InitProducerId leaves a
+//     node, and [Transactions.Marked] when a leader appends a marker.
+//   - [Cleaned] for every run of the log cleaner, with the records before and after it.
+//   - Replica.LastStable with every [Replica]; [Replication.Compacted] for partitions with
+//     cleanup.policy compact, those of the coordinators' topics among them.
+//
 // It imports the ids of broker/wire only. Start at violation.go, then lineage.go.
 //
 // # Rejected
 //
 // Reading the broker's own structures: a bug in the code that keeps them would
 // hide itself. Comparing whole logs after every step: quadratic in the length of a
-// run. Checking compacted partitions: their batches differ between replicas.
+// run. Comparing the contents of compacted partitions: replicas are compacted at different
+// times, so that their batches differ.
 package invariant

@@ -109,6 +109,8 @@ type lineage struct {
 	committed []entry
 	// watermark is the true high watermark: the largest ever seen.
 	watermark wire.Offset
+	// compacted logs are compared by their ends only.
+	compacted bool
 }
 
 // point is an end of a batch; log matching says that it determines the log.
@@ -186,6 +188,10 @@ func (g *lineage) append(f *findings, n wire.NodeID, l *replicaLog, b Batch) {
 		f.add(Bookkeeping, []wire.NodeID{n}, "a batch from %d to %d was appended to a log that ends at %d", b.Base, b.Last, l.end())
 		return
 	}
+	if g.compacted {
+		l.entries = append(l.entries, entry{Batch: b})
+		return
+	}
 	before, met := g.known[point{b.Last, b.Epoch}]
 	if !l.anchored {
 		// Take the word of whoever had this batch first for what precedes it.
@@ -211,7 +217,7 @@ func (g *lineage) append(f *findings, n wire.NodeID, l *replicaLog, b Batch) {
 func (g *lineage) commit(f *findings, n wire.NodeID, hw wire.Offset) {
 	g.watermark = max(g.watermark, hw)
 	l := g.log(n)
-	if e, ok := l.below(hw); ok && l.anchored {
+	if e, ok := l.below(hw); ok && l.anchored && !g.compacted {
 		g.agree(f, n, l, e)
 	}
 }
@@ -250,7 +256,7 @@ func (g *lineage) holds(l *replicaLog, c entry) bool {
 	if l.end() <= c.Last {
 		return false
 	}
-	if !l.anchored {
+	if !l.anchored || g.compacted {
 		return true // not known to be wrong
 	}
 	if x, ok := endingAt(l.entries, c.Last); ok {
@@ -266,7 +272,7 @@ func (g *lineage) complete(n wire.NodeID) bool {
 	if l.end() < g.watermark {
 		return false
 	}
-	if len(g.committed) == 0 {
+	if len(g.committed) == 0 || g.compacted {
 		return true
 	}
 	return g.holds(l, g.committed[len(g.committed)-1])

@@ -31,6 +31,9 @@ type Replica struct {
 	LogEnd      wire.Offset
 	// HighWatermark is -1 as long as the replica does not know one.
 	HighWatermark wire.Offset
+	// LastStable is the offset below which every transaction is decided, as readers of
+	// committed records are served; 0 if it is not told.
+	LastStable wire.Offset
 
 	// Of a leader: the members that its high watermark waits for, the partition
 	// epoch it knows, and whether an AlterPartition of its own is pending.
@@ -79,6 +82,11 @@ func (c *Replication) partition(tp wire.TopicPartition) *replicated {
 
 // Forget drops a partition, because its topic was deleted.
 func (c *Replication) Forget(tp wire.TopicPartition) { delete(c.partitions, tp) }
+
+// Compacted says that a partition is compacted, now or later: its replicas have not the same
+// batches, so that only their offsets are compared from now on. (What compaction does is
+// for [Cleaned] to check.)
+func (c *Replication) Compacted(tp wire.TopicPartition) { c.partition(tp).compacted = true }
 
 // Controller reports the state of a partition that the controller committed.
 func (c *Replication) Controller(s Partition) []Violation {
@@ -170,6 +178,12 @@ func (p *replicated) watermarks(f *findings, old, s *Replica) {
 	}
 	if s.Leader && old.Running && old.Leader && old.LeaderEpoch == s.LeaderEpoch && s.HighWatermark < old.HighWatermark {
 		f.add(WatermarkMonotonic, nodes, "leader %d took its high watermark back from %d to %d in epoch %d", s.Node, old.HighWatermark, s.HighWatermark, s.LeaderEpoch)
+	}
+	if s.LastStable > s.HighWatermark {
+		f.add(StableInLog, nodes, "node %d has its last stable offset at %d, beyond its high watermark %d", s.Node, s.LastStable, s.HighWatermark)
+	}
+	if s.Leader && old.Running && old.Leader && old.LeaderEpoch == s.LeaderEpoch && s.LastStable < old.LastStable {
+		f.add(StableMonotonic, nodes, "leader %d took its last stable offset back from %d to %d in epoch %d", s.Node, old.LastStable, s.LastStable, s.LeaderEpoch)
 	}
 	p.commit(f, s.Node, s.HighWatermark)
 }

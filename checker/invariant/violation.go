@@ -37,6 +37,10 @@ const (
 	WatermarkMonotonic Name = "watermark-monotonic"
 	// WatermarkInLog: log start <= high watermark <= log end.
 	WatermarkInLog Name = "watermark-in-log"
+	// StableInLog: last stable offset <= high watermark.
+	StableInLog Name = "stable-in-log"
+	// StableMonotonic: a leader's last stable offset does not go back in its epoch.
+	StableMonotonic Name = "stable-monotonic"
 	// AckedCommitted: acks=all is acknowledged only below the high watermark, and
 	// once min.insync.replicas replicas have the record.
 	AckedCommitted Name = "acked-committed"

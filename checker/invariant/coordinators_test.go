@@ -1,0 +1,246 @@
+package invariant
+
+import (
+	"slices"
+	"testing"
+
+	"odradek/broker/wire"
+)
+
+var shard = wire.TopicPartition{Topic: "__consumer_offsets", Partition: 3}
+
+func tps(partitions ...int32) []wire.TopicPartition {
+	var out []wire.TopicPartition
+	for _, p := range partitions {
+		out = append(out, wire.TopicPartition{Topic: "t", Partition: p})
+	}
+	return out
+}
+
+func group(epoch int32, members ...GroupMember) Group {
+	return Group{Shard: shard, Node: 1, ID: "g", Epoch: epoch, Members: members}
+}
+
+func TestPlantedViolationsOfGroups(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		run  func(c *Coordinators) []Violation
+		want Name
+	}{
+		{"all is well", func(c *Coordinators) []Violation {
+			return slices.Concat(
+				c.Group(group(1, GroupMember{ID: "a", Epoch: 1, Owned: tps(0, 1)}, GroupMember{ID: "idle", Epoch: 1})),
+				c.Group(group(2, GroupMember{ID: "a", Epoch: 1, Owned: tps(0, 1)}, GroupMember{ID: "b", Epoch: 2})),
+				c.Group(group(2, GroupMember{ID: "a", Epoch: 2, Owned: tps(0)}, GroupMember{ID: "b", Epoch: 2, Owned: tps(1)})),
+				c.Group(group(3)))
+		}, ""},
+		{"two owners", func(c *Coordinators) []Violation {
+			return c.Group(group(1, GroupMember{ID: "a", Owned: tps(0, 1)}, GroupMember{ID: "b", Owned: tps(2, 1)}))
+		}, SingleOwner},
+		{"one partition of two topics", func(c *Coordinators) []Violation {
+			return c.Group(group(1, GroupMember{ID: "a", Owned: tps(0)}, GroupMember{ID: "b", Owned: []wire.TopicPartition{{Topic: "u"}}}))
+		}, ""},
+		{"a member ahead of its group", func(c *Coordinators) []Violation { return c.Group(group(1, GroupMember{ID: "a", Epoch: 2})) }, MemberEpoch},
+		{"one instance twice", func(c *Coordinators) []Violation {
+			return c.Group(group(1, GroupMember{ID: "a", Instance: "i"}, GroupMember{ID: "b", Instance: "i"}))
+		}, OneInstance},
+		{"an epoch goes back", func(c *Coordinators) []Violation { return slices.Concat(c.Group(group(2)), c.Group(group(1))) }, GroupEpoch},
+		{"an epoch that did not commit", func(c *Coordinators) []Violation {
+			return slices.Concat(c.Group(group(2)), c.Loaded(shard, 1, 5), c.Group(group(1)))
+		}, ""},
+		{"a group that begins anew", func(c *Coordinators) []Violation {
+			a := c.Group(group(2))
+			c.Forget(shard, 1, "g")
+			return slices.Concat(a, c.Group(group(1)))
+		}, ""},
+		{"two coordinators of an epoch", func(c *Coordinators) []Violation { return c.Loaded(shard, 2, 4) }, OneCoordinator},
+		{"it moves", func(c *Coordinators) []Violation { return slices.Concat(c.Loaded(shard, 2, 5), c.Loaded(shard, 1, 6)) }, ""},
+		{"it loads again", func(c *Coordinators) []Violation { return c.Loaded(shard, 1, 4) }, ""},
+		{"a group of nobody", func(c *Coordinators) []Violation { g := group(1); g.Node = 3; return c.Group(g) }, Bookkeeping},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := NewCoordinators()
+			expect(t, c.Loaded(shard, 1, 4), "")
+			expect(t, test.run(c), test.want)
+		})
+	}
+}
+
+func TestPlantedViolationsOfTransactions(t *testing.T) {
+	log := func(c *Transactions, records ...TransactionRecord) (found []Violation) {
+		for i, r := range records {
+			r.ID, r.Offset = "x", wire.Offset(i)
+			if r.State != TransactionNone {
+				r.ProducerID = 7
+			}
+			found = append(found, c.Committed(r)...)
+		}
+		return found
+	}
+	step := func(s TransactionState, epoch int16, partitions int) TransactionRecord {
+		return TransactionRecord{State: s, Epoch: epoch, Partitions: partitions}
+	}
+	second := func(s TransactionState, epoch int16) TransactionRecord {
+		return TransactionRecord{State: s, Epoch: epoch, Version: 2}
+	}
+	for _, test := range []struct {
+		name string
+		run  func(c *Transactions) []Violation
+		want Name
+	}{
+		{"all is well", func(c *Transactions) []Violation {
+			return slices.Concat(log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionOngoing, 0, 3), step(TransactionPrepareCommit, 0, 3), step(TransactionCompleteCommit, 0, 0),
+				step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 1, 1), step(TransactionCompleteAbort, 1, 0), step(TransactionEmpty, 2, 0), step(TransactionNone, 0, 0), step(TransactionEmpty, 0, 0)),
+				c.Marked(Marker{ProducerID: 7, Commit: true}), c.Marked(Marker{ProducerID: 8}),
+				c.Granted(Grant{"x", "p", 7, 0}), c.Granted(Grant{"x", "p", 7, 0}), c.Granted(Grant{"x", "q", 7, 2}), c.Granted(Grant{"", "r", 8, 0}))
+		}, ""},
+		{"nothing is aborted, in the second protocol", func(c *Transactions) []Violation {
+			return log(c, second(TransactionEmpty, 0), second(TransactionPrepareAbort, 1), second(TransactionCompleteAbort, 1))
+		}, ""},
+		{"nothing is aborted, in the first protocol", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionPrepareAbort, 1, 0))
+		}, TransactionStep},
+		{"a decision changes", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareCommit, 0, 1), step(TransactionPrepareAbort, 0, 1))
+		}, TransactionStep},
+		{"it completes the other way", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 0, 1), step(TransactionCompleteCommit, 0, 0))
+		}, TransactionStep},
+		{"it begins before the last one is over", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 0, 1), step(TransactionOngoing, 0, 1))
+		}, TransactionStep},
+		{"it is forgotten while it is open", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionNone, 0, 0))
+		}, TransactionStep},
+		{"a state that Kafka never writes", func(c *Transactions) []Violation { return log(c, step(7, 0, 0)) }, TransactionStep},
+		{"a partition is dropped", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 2), step(TransactionPrepareCommit, 0, 1))
+		}, TransactionWhole},
+		{"a partition is left over", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareCommit, 0, 1), step(TransactionCompleteCommit, 0, 1))
+		}, TransactionWhole},
+		{"an epoch goes back", func(c *Transactions) []Violation {
+			return log(c, step(TransactionEmpty, 3, 0), step(TransactionEmpty, 2, 0))
+		}, ProducerEpoch},
+		{"an epoch overflows", func(c *Transactions) []Violation { return log(c, step(TransactionEmpty, -32768, 0)) }, ProducerEpoch},
+		{"two ids share a producer id", func(c *Transactions) []Violation {
+			return slices.Concat(c.Committed(TransactionRecord{ID: "x", ProducerID: 7}), c.Committed(TransactionRecord{ID: "y", ProducerID: 7, Offset: 1}))
+		}, OneProducer},
+		{"two clients share an epoch", func(c *Transactions) []Violation {
+			return slices.Concat(c.Granted(Grant{"x", "p", 7, 0}), c.Granted(Grant{"x", "q", 7, 0}))
+		}, OneProducer},
+		{"two idempotent clients share a producer id", func(c *Transactions) []Violation {
+			return slices.Concat(c.Granted(Grant{"", "p", 7, 0}), c.Granted(Grant{"", "q", 7, 1}))
+		}, OneProducer},
+		{"a client is told a negative epoch", func(c *Transactions) []Violation { return c.Granted(Grant{"x", "p", 7, -1}) }, ProducerEpoch},
+		{"an epoch is given out again after a loss", func(c *Transactions) []Violation {
+			a := c.Granted(Grant{"x", "p", 7, 0})
+			c.Excuse(shard)
+			return slices.Concat(a, c.Granted(Grant{"x", "q", 7, 0}))
+		}, ""},
+		{"records are lost", func(c *Transactions) []Violation {
+			a := log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 0, 1))
+			c.Excuse(wire.TopicPartition{})
+			return slices.Concat(a, log(c, step(TransactionEmpty, 0, 0)))
+		}, ""},
+		{"another replica tells the same", func(c *Transactions) []Violation {
+			records := []TransactionRecord{step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1)}
+			return slices.Concat(log(c, records...), log(c, records...))
+		}, ""},
+		{"a marker commits what was not decided", func(c *Transactions) []Violation { return c.Marked(Marker{ProducerID: 7, Commit: true}) }, MarkerDecided},
+		{"a marker commits what was aborted", func(c *Transactions) []Violation {
+			return slices.Concat(log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 0, 1)), c.Marked(Marker{ProducerID: 7, Commit: true}))
+		}, MarkerDecided},
+	} {
+		t.Run(test.name, func(t *testing.T) { expect(t, test.run(NewTransactions()), test.want) })
+	}
+}
+
+func TestPlantedViolationsOfCompaction(t *testing.T) {
+	record := func(o wire.Offset, key uint64) CleanedRecord {
+		return CleanedRecord{Offset: o, Key: key, Content: uint64(o) + 100}
+	}
+	tombstone := func(o wire.Offset, key uint64) CleanedRecord { r := record(o, key); r.Tombstone = true; return r }
+	aborted := func(o wire.Offset, key uint64) CleanedRecord { r := record(o, key); r.Aborted = true; return r }
+	control := func(o wire.Offset) CleanedRecord { r := record(o, 1); r.Control = true; return r }
+	log := func(records ...CleanedRecord) []CleanedRecord { return records }
+	for _, test := range []struct {
+		name          string
+		before, after []CleanedRecord
+		change        func(c *Cleaning)
+		want          Name
+	}{
+		{"older records go", log(record(0, 1), record(1, 2), record(2, 1), record(9, 1)), log(record(1, 2), record(2, 1), record(9, 1)), nil, ""},
+		{"older records may stay", log(record(0, 1), record(2, 1)), log(record(0, 1), record(2, 1)), nil, ""},
+		{"the last goes", log(record(0, 1), record(2, 1)), log(record(0, 1)), nil, LastOfKey},
+		{"what it replaced goes, because of what is beyond the range", log(record(0, 1), record(9, 1)), log(record(9, 1)), nil, ""},
+		{"a tombstone and all that it deletes go", log(record(0, 1), tombstone(2, 1)), log(), nil, ""},
+		{"a tombstone goes first", log(record(0, 1), tombstone(2, 1)), log(record(0, 1)), nil, LastOfKey},
+		{"aborted records and markers go", log(record(0, 1), aborted(2, 1), control(3)), log(record(0, 1)), nil, ""},
+		{"an aborted record replaces nothing", log(record(0, 1), aborted(2, 1)), log(aborted(2, 1)), nil, LastOfKey},
+		{"beyond the high watermark", log(record(0, 1)), log(record(0, 1)), func(c *Cleaning) { c.To = 11 }, CleanedStable},
+		{"beyond the last stable offset", log(record(0, 1)), log(record(0, 1)), func(c *Cleaning) { c.LastStable = 4 }, CleanedStable},
+		{"a record changes", log(record(0, 1)), log(CleanedRecord{Offset: 0, Key: 1, Content: 5}), nil, CleanedSubset},
+		{"a record appears", log(record(0, 1)), log(record(0, 1), record(1, 2)), nil, CleanedSubset},
+		{"records change places", log(record(0, 1), record(1, 2)), log(record(1, 2), record(0, 1)), nil, CleanedSubset},
+		{"a record beyond the range goes", log(record(0, 1), record(8, 2), record(9, 2)), log(record(0, 1), record(9, 2)), nil, CleanedSubset},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := Cleaning{Partition: testTP, Node: 1, To: 5, HighWatermark: 10, LastStable: 10, Before: test.before, After: test.after}
+			if test.change != nil {
+				test.change(&c)
+			}
+			expect(t, Cleaned(c), test.want)
+		})
+	}
+}
+
+func TestPlantedViolationsOfTheLastStableOffset(t *testing.T) {
+	at := func(node wire.NodeID, leads bool, epoch wire.LeaderEpoch, stable, hw wire.Offset) Replica {
+		return Replica{Node: node, Running: true, Leader: leads, LeaderEpoch: epoch, LogEnd: 1, HighWatermark: hw, LastStable: stable, Changes: []Change{{Kind: TruncatedTo}, appended(0, 0, 1, 7)}}
+	}
+	for _, test := range []struct {
+		name   string
+		states []Replica
+		want   Name
+	}{
+		{"all is well", []Replica{at(1, true, 1, 0, 0), at(1, true, 1, 1, 1)}, ""},
+		{"beyond the high watermark", []Replica{at(1, true, 1, 1, 0)}, StableInLog},
+		{"it goes back", []Replica{at(1, true, 1, 1, 1), at(1, true, 1, 0, 1)}, StableMonotonic},
+		{"it goes back in a new epoch", []Replica{at(1, true, 1, 1, 1), at(1, true, 2, 0, 1)}, ""},
+		{"a follower's goes back", []Replica{at(1, false, 1, 1, 1), at(1, false, 1, 0, 1)}, ""},
+		{"it is not known", []Replica{at(1, true, 1, 0, -1)}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := NewReplication()
+			var got []Violation
+			for _, s := range test.states {
+				got = append(got, c.Replica(testTP, s)...)
+			}
+			expect(t, got, test.want)
+		})
+	}
+}
+
+func TestCompactedReplicasMayDiffer(t *testing.T) {
+	run := func(compacted bool) []Violation {
+		c := NewReplication()
+		if compacted {
+			c.Compacted(testTP)
+		}
+		return slices.Concat(
+			c.Replica(testTP, follower(1, 4, 4, appended(0, 1, 1, 7), appended(2, 3, 1, 8))),
+			c.Replica(testTP, follower(2, 4, 4, appended(1, 1, 1, 9), appended(2, 3, 1, 8))))
+	}
+	expect(t, run(true), "")
+	if len(run(false)) == 0 {
+		t.Error("without compaction that is legal too")
+	}
+	// The watermark still has to be in everybody's log who may lead.
+	c := NewReplication()
+	c.Compacted(testTP)
+	c.Replica(testTP, follower(1, 4, 4, appended(0, 3, 1, 7)))
+	leads := follower(2, 2, 2, appended(0, 1, 1, 9))
+	leads.Leader, leads.LeaderEpoch = true, 2
+	expect(t, c.Replica(testTP, leads), LeaderComplete)
+}
