@@ -586,3 +586,76 @@ func TestTransactionsInALossyCluster(t *testing.T) {
 		}
 	}
 }
+
+// A position may be anywhere: in the middle of a batch, of an aborted transaction, or at
+// the marker that ends it.
+func TestReadCommittedFromAnyPosition(t *testing.T) {
+	bothProtocols(t, func(t *testing.T, r *rig) {
+		p := r.transactional("t")
+		plain := r.client.NewProducer(producer.DefaultConfig())
+		cfg := consumer.DefaultConfig()
+		cfg.ReadCommitted = true
+		c := r.client.NewConsumer(cfg)
+		r.script(5*time.Minute, func(task *env.Task) {
+			must(t, p.InitTransactions(task))
+			batch := func(name string, end func(*env.Task) txn.End) {
+				must(t, p.BeginTransaction())
+				if r.cluster.TransactionVersion == 1 { // so that the three make one batch
+					p.Send(task, record("a", 1, "elsewhere"))
+				}
+				for i := range 3 {
+					p.SendAsync(record("a", 0, fmt.Sprint(name, i)), func(producer.Result) {})
+				}
+				p.Flush(task)
+				// A plain record goes through the middle of a transaction.
+				plain.Send(task, record("a", 0, "plain-"+name))
+				must(t, end(task).Err)
+			}
+			batch("a", p.AbortTransaction)
+			batch("b", p.CommitTransaction)
+			batch("c", p.AbortTransaction)
+			// Every record and its offset, from the log itself.
+			type at struct {
+				offset wire.Offset
+				value  string
+			}
+			var visible []at
+			part := r.cluster.Partition(a0)
+			if n := len(part.Batches); n != 9 {
+				t.Fatalf("%d batches", n)
+			}
+			values := r.cluster.Values(a0)
+			for _, b := range part.Batches {
+				for o := b.Header.BaseOffset; o < b.Header.NextOffset() && !b.Header.Control(); o++ {
+					v := values[0]
+					values = values[1:]
+					if v[0] == 'b' || v[0] == 'p' {
+						visible = append(visible, at{o, v})
+					}
+				}
+			}
+			c.Assign([]wire.TopicPartition{a0})
+			for from := wire.Offset(0); from <= part.End(); from++ {
+				c.Seek(a0, consumer.Position{Offset: from, Epoch: wire.NoLeaderEpoch})
+				var got, want []at
+				for _, v := range visible {
+					if v.offset >= from {
+						want = append(want, v)
+					}
+				}
+				for quiet := 0; quiet < 2; quiet++ {
+					recs, _ := c.Poll(task, time.Second)
+					for _, rec := range recs {
+						got = append(got, at{rec.Offset, string(rec.Value)})
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("from %d: %v, want %v", from, got, want)
+				}
+				if pos, _ := c.Position(a0); pos.Offset != part.End() {
+					t.Errorf("from %d: the position is %d, the log ends at %d", from, pos.Offset, part.End())
+				}
+			}
+		})
+	})
+}
