@@ -8,6 +8,7 @@
 //
 //	cluster    the view of the cluster: leaders, epochs, addresses
 //	producer   records -> batches -> Produce requests -> results
+//	txn        transactions: which producer id, which partitions, how they end
 //	consumer   positions -> Fetch requests -> records and events
 //	attempt    what they share: requests, error classes, outcomes, back-off
 //
@@ -23,6 +24,14 @@
 //		...
 //	})
 //
+// A producer may be idempotent (producer.Config.Idempotent) or transactional
+// (TransactionalID; its methods are in transaction.go):
+//
+//	err := p.InitTransactions(t)
+//	err = p.BeginTransaction()
+//	p.SendAsync(record, func(producer.Result) {})
+//	end := p.CommitTransaction(t) // end.Outcome: OK, Failed or Unknown
+//
 // Every producer, consumer and admin client has its own connections and its own
 // view of the cluster, as in Java: a long-polling fetch must not hold up a
 // produce, for answers come in order on a connection.
@@ -33,7 +42,7 @@
 // Imports broker/env, broker/wire, kmsg and its own sub-packages. Start at
 // client.go, then link.go (one connection) and network.go (all of them).
 //
-// Not there yet: idempotence and transactions, consumer groups, fetch sessions,
+// Not there yet: two-phase commit of transactions (KIP-939), fetch sessions,
 // reading from followers, quotas (throttle times are ignored), and forgetting topics
 // that a producer no longer writes to.
 //
