@@ -1,6 +1,9 @@
 package history
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // transaction is what a history says about one transaction.
 type transaction struct {
@@ -126,6 +129,9 @@ func (t *transaction) seqs() []int64 {
 // committed, Failed aborted, Unknown that neither its producer nor the final logs tell.
 func Fates(events []Event, g Guarantees) map[int64]Outcome {
 	out := make(map[int64]Outcome)
+	if !slices.ContainsFunc(events, func(e Event) bool { return e.Func == Begin }) {
+		return out
+	}
 	for _, t := range collect(events, &g).txns {
 		switch t.fate {
 		case committed:

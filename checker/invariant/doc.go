@@ -15,6 +15,11 @@
 // the partition's one true history ([Replication.Excuse] cuts it when the fault
 // plan allows a loss).
 //
+// Replicas are compacted at different times, so that their batches differ. They are
+// compared all the same: a replica counts as having what compaction has removed from its
+// log ([CleanedTo]), and a batch that it has rewritten as what that was before. A follower
+// that copies a compacted log counts as having copied what is left out there.
+//
 // # Coordinators
 //
 // What the harness has to hand in, besides the above:
@@ -26,8 +31,7 @@
 //     the high watermark, [Transactions.Granted] when an answer to InitProducerId leaves a
 //     node, and [Transactions.Marked] when a leader appends a marker.
 //   - [Cleaned] for every run of the log cleaner, with the records before and after it.
-//   - Replica.LastStable with every [Replica]; [Replication.Compacted] for partitions with
-//     cleanup.policy compact, those of the coordinators' topics among them.
+//   - Replica.LastStable with every [Replica].
 //
 // It imports the ids of broker/wire only. Start at violation.go, then lineage.go.
 //
@@ -35,6 +39,6 @@
 //
 // Reading the broker's own structures: a bug in the code that keeps them would
 // hide itself. Comparing whole logs after every step: quadratic in the length of a
-// run. Comparing the contents of compacted partitions: replicas are compacted at different
-// times, so that their batches differ.
+// run. Comparing compacted logs by their last offsets only: what a wrong truncation
+// leaves behind differs in its contents.
 package invariant

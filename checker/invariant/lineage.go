@@ -19,6 +19,9 @@ type Change struct {
 	Kind   ChangeKind
 	Batch  Batch       // of Appended
 	Offset wire.Offset // of the others
+	// Of CleanedTo: the batches that are left, and the replica's high watermark.
+	Batches       []Batch
+	HighWatermark wire.Offset
 }
 
 // ChangeKind says what happened.
@@ -33,6 +36,9 @@ const (
 	// StartedAt: the log was emptied and continues at Offset: a new replica, or one
 	// that got a snapshot.
 	StartedAt
+	// CleanedTo: compaction has left Batches of a part of the log that ends at Offset. Some
+	// may be rewritten, with new checksums.
+	CleanedTo
 )
 
 // entry is a batch with the digest of the log up to its end.
@@ -109,8 +115,18 @@ type lineage struct {
 	committed []entry
 	// watermark is the true high watermark: the largest ever seen.
 	watermark wire.Offset
-	// compacted logs are compared by their ends only.
-	compacted bool
+	// forms are the checksums of batches that compaction has rewritten, and those that they
+	// had before. A log counts as having what compaction has removed from it, so that nothing
+	// of what must hold between replicas changes with that.
+	forms map[form]uint32
+	// cleaned is how far any replica was ever compacted.
+	cleaned wire.Offset
+}
+
+// form is a batch that compaction has rewritten.
+type form struct {
+	point
+	crc uint32
 }
 
 // point is an end of a batch; log matching says that it determines the log.
@@ -120,7 +136,7 @@ type point struct {
 }
 
 func newLineage() lineage {
-	return lineage{logs: make(map[wire.NodeID]*replicaLog), known: make(map[point]entry)}
+	return lineage{logs: make(map[wire.NodeID]*replicaLog), known: make(map[point]entry), forms: make(map[form]uint32)}
 }
 
 func (g *lineage) log(n wire.NodeID) *replicaLog {
@@ -147,8 +163,46 @@ func (g *lineage) apply(f *findings, n wire.NodeID, changes []Change) {
 		case StartedAt:
 			g.truncate(l, l.start)
 			*l = g.startingAt(c.Offset)
+		case CleanedTo:
+			g.clean(f, n, l, c)
 		}
 	}
+}
+
+// clean takes note of a compaction.
+func (g *lineage) clean(f *findings, n wire.NodeID, l *replicaLog, c *Change) {
+	nodes := []wire.NodeID{n}
+	if c.Offset > c.HighWatermark {
+		f.add(CleanedStable, nodes, "node %d compacted its log up to %d, its high watermark is %d", n, c.Offset, c.HighWatermark)
+	}
+	for _, b := range c.Batches {
+		x, ok := endingAt(l.entries, b.Last)
+		switch {
+		case !ok && (b.Last < l.start || !l.anchored):
+			// What it was is not known.
+		case !ok || x.Base != b.Base || x.Epoch != b.Epoch:
+			f.add(CleanedSubset, nodes, "compaction on node %d left a batch from %d to %d in epoch %d that was not there", n, b.Base, b.Last, b.Epoch)
+		case x.CRC != b.CRC:
+			g.forms[form{point{b.Last, b.Epoch}, b.CRC}] = x.CRC
+		}
+	}
+	g.cleaned = max(g.cleaned, c.Offset)
+}
+
+// skip has a log that was copied from a compacted one go on at offset to: what is left out
+// is committed, and counts as copied.
+func (g *lineage) skip(l *replicaLog, to wire.Offset) {
+	at, _ := slices.BinarySearchFunc(g.committed, l.end(), byLast)
+	end := at
+	for end < len(g.committed) && g.committed[end].Last < to {
+		end++
+	}
+	continues := at == 0 && l.end() == 0 || at > 0 && g.committed[at-1].Last+1 == l.end() && g.committed[at-1].digest == l.digest()
+	if !l.anchored || !continues || end == at || g.committed[end-1].Last+1 != to {
+		*l = replicaLog{start: to} // its history cannot be told any more
+		return
+	}
+	l.entries = append(l.entries, g.committed[at:end]...)
 }
 
 // truncate drops what ends at or beyond o. Log matching is about batches that some
@@ -188,9 +242,14 @@ func (g *lineage) append(f *findings, n wire.NodeID, l *replicaLog, b Batch) {
 		f.add(Bookkeeping, []wire.NodeID{n}, "a batch from %d to %d was appended to a log that ends at %d", b.Base, b.Last, l.end())
 		return
 	}
-	if g.compacted {
-		l.entries = append(l.entries, entry{Batch: b})
-		return
+	if crc, rewritten := g.forms[form{point{b.Last, b.Epoch}, b.CRC}]; rewritten {
+		b.CRC = crc
+	}
+	if b.Base > l.end() {
+		if b.Base > g.cleaned {
+			f.add(LogMatching, []wire.NodeID{n}, "node %d has nothing from %d to %d, and no replica was compacted beyond %d", n, l.end(), b.Base, g.cleaned)
+		}
+		g.skip(l, b.Base)
 	}
 	before, met := g.known[point{b.Last, b.Epoch}]
 	if !l.anchored {
@@ -217,7 +276,7 @@ func (g *lineage) append(f *findings, n wire.NodeID, l *replicaLog, b Batch) {
 func (g *lineage) commit(f *findings, n wire.NodeID, hw wire.Offset) {
 	g.watermark = max(g.watermark, hw)
 	l := g.log(n)
-	if e, ok := l.below(hw); ok && l.anchored && !g.compacted {
+	if e, ok := l.below(hw); ok && l.anchored {
 		g.agree(f, n, l, e)
 	}
 }
@@ -256,7 +315,7 @@ func (g *lineage) holds(l *replicaLog, c entry) bool {
 	if l.end() <= c.Last {
 		return false
 	}
-	if !l.anchored || g.compacted {
+	if !l.anchored {
 		return true // not known to be wrong
 	}
 	if x, ok := endingAt(l.entries, c.Last); ok {
@@ -272,7 +331,7 @@ func (g *lineage) complete(n wire.NodeID) bool {
 	if l.end() < g.watermark {
 		return false
 	}
-	if len(g.committed) == 0 || g.compacted {
+	if len(g.committed) == 0 {
 		return true
 	}
 	return g.holds(l, g.committed[len(g.committed)-1])

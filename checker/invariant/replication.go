@@ -83,11 +83,6 @@ func (c *Replication) partition(tp wire.TopicPartition) *replicated {
 // Forget drops a partition, because its topic was deleted.
 func (c *Replication) Forget(tp wire.TopicPartition) { delete(c.partitions, tp) }
 
-// Compacted says that a partition is compacted, now or later: its replicas have not the same
-// batches, so that only their offsets are compared from now on. (What compaction does is
-// for [Cleaned] to check.)
-func (c *Replication) Compacted(tp wire.TopicPartition) { c.partition(tp).compacted = true }
-
 // Controller reports the state of a partition that the controller committed.
 func (c *Replication) Controller(s Partition) []Violation {
 	p := c.partition(s.ID)

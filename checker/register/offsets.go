@@ -21,6 +21,11 @@ func Offsets(events []history.Event, g history.Guarantees) []Register {
 	if g.Forgetful || g.MayLose(history.OffsetsTopic, history.TransactionsTopic) {
 		return nil
 	}
+	if !slices.ContainsFunc(events, func(e history.Event) bool {
+		return e.Func == history.FetchCommitted || e.Func == history.FinalCommitted
+	}) {
+		return nil // nobody has read any
+	}
 	o := offsets{
 		g: &g, fates: history.Fates(events, g), open: make(map[int64]*history.Event),
 		asked: make(map[int64]int64), id: make(map[int64]string), of: make(map[offsetKey]*offsetOps),
