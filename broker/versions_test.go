@@ -128,6 +128,16 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 				t.Errorf("partition %+v", p)
 			}
 		}},
+		kmsg.DescribeProducers: {0, 0, func(int16) kmsg.Request {
+			r := kmsg.NewPtrDescribeProducersRequest()
+			r.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+			return r
+		}, func(t *testing.T, _ int16, resp kmsg.Response) {
+			p := resp.(*kmsg.DescribeProducersResponse).Topics[0].Partitions[0]
+			if p.ErrorCode != 0 || len(p.ActiveProducers) != 0 { // all records are plain
+				t.Errorf("partition %+v", p)
+			}
+		}},
 		kmsg.CreateTopics: {2, 7, func(int16) kmsg.Request {
 			r := kmsg.NewPtrCreateTopicsRequest()
 			topic := kmsg.NewCreateTopicsRequestTopic()
