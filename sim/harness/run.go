@@ -12,6 +12,7 @@ import (
 	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/checker/linear"
+	"odradek/checker/register"
 	"odradek/sim"
 	"odradek/sim/cluster"
 	"odradek/sim/fault"
@@ -325,17 +326,26 @@ func (r *run) judge() *Result {
 			continue
 		}
 		res.Anomalies = append(res.Anomalies, Anomaly{
-			Name: string(a.Name), Where: a.Partition.String(), Sentence: a.Sentence, Because: a.Because, Ops: a.Seqs,
+			Name: string(a.Name), Where: a.Where(), Sentence: a.Sentence, Because: a.Because, Ops: a.Seqs,
 		})
 	}
 	res.Ops = Ops{Total: operations(r.history.Events()), Acknowledged: report.Acknowledged, Failed: report.Failed, Unknown: report.Unknown, Read: report.Read}
 	res.Checked["acknowledgements"] = report.Acknowledged
 	res.Checked["reads"] = report.Read
 	res.Checked["final records"] = report.Final
+	for what, n := range map[string]int{ //odradek:unordered each on its own
+		"transactions": report.Committed + report.Aborted, "memberships": report.Memberships, "commits": report.Commits,
+		"records given to members": report.Given, "inputs of pipelines": report.Inputs,
+	} {
+		if n > 0 {
+			res.Checked[what] = n
+		}
+	}
 	r.invariants.count(res.Checked)
 	if !g.Unclean {
 		r.linearize(res)
 	}
+	r.registers(res, g)
 	res.Verdict = OK
 	if len(res.Anomalies) > 0 {
 		res.Verdict = Violation
@@ -368,6 +378,17 @@ func (r *run) linearize(res *Result) {
 		if !v.OK {
 			res.Anomalies = append(res.Anomalies, Anomaly{Name: "not-linearizable", Where: tp.String(), Sentence: v.Reason})
 		}
+	}
+}
+
+// registers judges committed offsets, configs and producer epochs.
+func (r *run) registers(res *Result, g history.Guarantees) {
+	failed, ops := register.CheckHistory(r.history.Events(), g)
+	if ops > 0 {
+		res.Checked["operations on registers"] = ops
+	}
+	for _, f := range failed {
+		res.Anomalies = append(res.Anomalies, Anomaly{Name: "not-linearizable", Where: f.Register.Name, Sentence: f.Verdict.Reason, Ops: f.Verdict.Seqs})
 	}
 }
 
