@@ -46,6 +46,7 @@ type Cluster struct {
 	served *wire.Versions
 	nodes  map[wire.NodeID]*node
 	topics map[string]*Topic
+	groups map[string]*Group
 	ids    uint64
 	codec  *wire.Codec
 	// coordinators by group or transactional id; see Coordinate.
@@ -95,7 +96,7 @@ type Batch struct {
 }
 
 // Keys served.
-var keys = []int16{0, 1, 2, 3, 10, 18, 19, 20, 22, 23, 24, 25, 26, 28, 32, 37, 44, 60}
+var keys = []int16{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 22, 23, 24, 25, 26, 28, 32, 37, 44, 60, 68}
 
 // NewCluster starts nodes 1 to n; node 1 is the controller.
 func NewCluster(w *World, n int) *Cluster {

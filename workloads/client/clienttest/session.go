@@ -144,6 +144,9 @@ func (s *session) dispatch(req kmsg.Request, f Fault, reply func(kmsg.Response))
 	case *kmsg.OffsetForLeaderEpochRequest:
 		reply(c.offsetsForEpochs(s.node.id, req, f))
 	default:
+		if s.groupRequest(req, f, reply) {
+			return
+		}
 		if resp, ok := c.transact(s.node.id, req, f); ok {
 			reply(resp)
 			return
