@@ -1,9 +1,11 @@
 package storage_test
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"odradek/broker/env"
+	"odradek/broker/producers"
 	"odradek/broker/storage"
 	"odradek/broker/wire"
 )
@@ -45,6 +47,52 @@ func benchmarkAppend(b *testing.B, size, inFlight int, opts storage.AppendOption
 				if err := env.Await(task, func(done func(error)) { l.TruncateFullyAndStartAt(l.NextOffset(), done) }); err != nil {
 					b.Fatal(err)
 				}
+				b.StartTimer()
+			}
+		}
+	})
+}
+
+// BenchmarkAppendIdempotent100B is BenchmarkAppend100B by ten producers in turn, each batch
+// judged by the producer's sequence.
+func BenchmarkAppendIdempotent100B(b *testing.B) {
+	cfg := storage.DefaultConfig()
+	cfg.RetentionBytes = 0
+	benchmarkLog(b, cfg, func(task *env.Task, l *storage.Log) {
+		var templates [10][]byte
+		for id := range templates {
+			builder := wire.NewBuilder(wire.BatchOptions{Producer: &wire.Producer{ID: int64(id)}})
+			builder.Append(1, nil, make([]byte, 32))
+			templates[id], _ = builder.Build(nil, nil)
+		}
+		b.SetBytes(int64(len(templates[0])))
+		b.ReportAllocs()
+		left := 0
+		var wake func()
+		done := func(res storage.AppendResult, err error) {
+			if err != nil || res.Duplicate {
+				b.Fatal(err, res)
+			}
+			if left--; left == 0 {
+				wake()
+			}
+		}
+		opts := storage.AppendOptions{Rules: producers.Rules{Origin: producers.Client}}
+		sequence := int32(0)
+		for i := 0; b.Loop(); i++ {
+			batch := append([]byte(nil), templates[i%10]...)
+			binary.BigEndian.PutUint32(batch[53:], uint32(sequence)) // the log does not check CRCs
+			l.Append(batch, opts, done)
+			if left++; left == 10 {
+				task.Suspend(func(w func()) { wake = w })
+				sequence++
+			}
+			if i%1000 == 999 { // keeps the simulated disk small
+				b.StopTimer()
+				if err := env.Await(task, func(done func(error)) { l.TruncateFullyAndStartAt(l.NextOffset(), done) }); err != nil {
+					b.Fatal(err)
+				}
+				sequence = 0
 				b.StartTimer()
 			}
 		}
