@@ -1,5 +1,5 @@
-// Package client is a Kafka client for scripted workloads: a producer, a consumer
-// by assignment and an admin client that speak Kafka's protocol to any broker,
+// Package client is a Kafka client for scripted workloads: a producer, consumers (by
+// assignment, and as members of groups) and an admin client that speak Kafka's protocol to any broker,
 // in both worlds. The checkers judge the broker through it, so its behaviour
 // follows the Java client where that is defined, and it reports for each attempt
 // what may be concluded from it.
@@ -10,6 +10,8 @@
 //	producer   records -> batches -> Produce requests -> results
 //	txn        transactions: which producer id, which partitions, how they end
 //	consumer   positions -> Fetch requests -> records and events
+//	group      membership of a group, in both protocols; commits
+//	coordinator  who coordinates a group or transactional id
 //	attempt    what they share: requests, error classes, outcomes, back-off
 //
 // and clienttest is the scripted cluster that tests run against.
@@ -32,9 +34,22 @@
 //	p.SendAsync(record, func(producer.Result) {})
 //	end := p.CommitTransaction(t) // end.Outcome: OK, Failed or Unknown
 //
+// A member of a group takes part in it while the script polls, tells a Listener what comes
+// and goes, and starts from committed offsets (group.go):
+//
+//	g := c.NewGroupConsumer(consumer.DefaultConfig(), group.DefaultConfig("g"), listener)
+//	g.Subscribe("a")
+//	for {
+//		records, events, err := g.Poll(t, time.Second)
+//		...
+//		k := g.Commit(t, g.Consumed()) // k.Outcome, as above
+//	}
+//	g.Leave(t) // or Close, which is a crash; or Freeze and Thaw, a pause of the process
+//
 // Every producer, consumer and admin client has its own connections and its own
 // view of the cluster, as in Java: a long-polling fetch must not hold up a
-// produce, for answers come in order on a connection.
+// produce, for answers come in order on a connection. A group's member has another
+// connection for its coordinator, where a join may wait for minutes.
 //
 // Everything runs on the env's loop. Callbacks (results, Await) come on a later
 // turn of the loop than the call that registered them.

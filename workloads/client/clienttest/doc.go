@@ -5,8 +5,9 @@
 // log per partition, there is no replication, and what goes wrong is up to the test,
 // which can refuse, delay, swallow or cut off any request ([Fault]), move leaders,
 // and truncate logs. It knows producer ids and transactions in both protocols
-// (producers.go, transactions.go), with markers that are there at once. It is the known quantity by which the client is tested before the
-// client tests the broker.
+// (producers.go, transactions.go), with markers that are there at once, and groups in both
+// protocols (groups.go), with members but no rebalance delays. It is the known quantity by
+// which the client is tested before the client tests the broker.
 //
 // Imports broker/env, broker/wire, kmsg and kerr. Start at world.go and cluster.go.
 //
