@@ -135,10 +135,8 @@ func (p *Producer) observe(batches []producer.BatchAttempt, done bool) {
 		b := &batches[i]
 		info := AttemptInfo{
 			ClientID: p.net.cfg.ClientID, Acks: p.cfg.Acks, TopicPartition: b.TopicPartition,
-			Tokens: b.Tokens, Attempt: b.Attempt, BaseOffset: b.BaseOffset, Identity: b.Identity,
-		}
-		if p.txn != nil {
-			info.Transaction = p.txn.Number()
+			Tokens: b.Tokens, Attempt: b.Attempt, BaseOffset: b.BaseOffset,
+			Identity: b.Identity, Transaction: b.Transaction,
 		}
 		if done {
 			o.AttemptDone(info)

@@ -355,6 +355,10 @@ func (n *notes) Transaction(i client.TransactionInfo) {
 	n.events = append(n.events, s)
 }
 
+func (n *notes) Attempt(i client.AttemptInfo) {
+	n.events = append(n.events, fmt.Sprintf("attempt %d epoch %d sequence %d", i.Transaction, i.Identity.Epoch, i.Identity.Sequence))
+}
+
 func TestObserverSeesTransactions(t *testing.T) {
 	r := newRig(t, 1, 1)
 	r.cluster.TransactionVersion = 2
@@ -378,7 +382,7 @@ func TestObserverSeesTransactions(t *testing.T) {
 	want := []string{
 		"init 0 epoch 0", "begin 1 epoch 0", "offsets-sending 1 epoch 0", "offsets-sent 1 epoch 0 commit=false ok",
 		"ending 1 epoch 0 commit=true", "init 1 epoch 1", "ended 1 epoch 0 commit=true ok",
-		"begin 2 epoch 1", "ending 2 epoch 1 commit=false", "fenced 2 epoch 1", "ended 2 epoch 1 commit=false failed",
+		"begin 2 epoch 1", "attempt 2 epoch 1 sequence 0", "ending 2 epoch 1 commit=false", "fenced 2 epoch 1", "ended 2 epoch 1 commit=false failed",
 	}
 	if diff := cmp.Diff(want, n.events); diff != "" {
 		t.Error(diff)

@@ -119,7 +119,7 @@ func (a *accumulator) split(b *batch) [2]*batch {
 	for i, cut := range [2][2]int{{0, half}, {half, len(b.records)}} {
 		n := &batch{
 			part: b.part, created: b.created, builder: a.builder(), attempts: slices.Clone(b.attempts),
-			first: b.first + int64(cut[0]), ordinal: b.ordinal,
+			first: b.first + int64(cut[0]), ordinal: b.ordinal, transaction: b.transaction,
 		}
 		for j := cut[0]; j < cut[1]; j++ {
 			a.used += n.add(b.records[j], b.tokens[j])

@@ -113,7 +113,8 @@ func (r *request) find(resp *kmsg.ProduceResponse, b *batch) *kmsg.ProduceRespon
 
 func (b *batch) ended(base wire.Offset) BatchAttempt {
 	return BatchAttempt{
-		TopicPartition: b.part.TopicPartition, Tokens: b.tokens, Attempt: *b.last(), BaseOffset: base, Identity: b.identity,
+		TopicPartition: b.part.TopicPartition, Tokens: b.tokens, Attempt: *b.last(), BaseOffset: base,
+		Identity: b.identity, Transaction: b.transaction,
 	}
 }
 

@@ -33,6 +33,8 @@ type batch struct {
 	identity *wire.Producer
 	// first is the sequence number of the first record; it does not wrap.
 	first int64
+	// transaction is the number of the one that the batch belongs to.
+	transaction int
 	// ordinal counts the partition's batches before it under the same producer epoch.
 	ordinal int
 }

@@ -44,6 +44,7 @@ type Core struct {
 	// For transactions, see transaction.go.
 	gate            func(wire.TopicPartition) bool
 	lowest, highest int16 // versions of Produce
+	transaction     int
 	refusing        error
 	faults          []Fault
 }

@@ -166,7 +166,7 @@ func (c *Core) number(p *partition, b *batch) {
 	if n.session != c.identity.session {
 		*n = numbers{session: c.identity.session, wire: n.wire}
 	}
-	b.first, b.ordinal = n.next, n.sent
+	b.first, b.ordinal, b.transaction = n.next, n.sent, c.transaction
 	n.next = b.after()
 	n.sent++
 	c.stamp(b)

@@ -29,6 +29,8 @@ type BatchAttempt struct {
 	BaseOffset wire.Offset
 	// Identity of an idempotent producer's batch, else nil. Not to be modified.
 	Identity *wire.Producer
+	// Transaction is the number of the one that the batch belongs to, 0 for none.
+	Transaction int
 }
 
 // Poll moves time forward and gives the requests to send now.
@@ -225,7 +227,7 @@ func (c *Core) request(now int64, node wire.NodeID, parts []*partition) Request 
 		t.Partitions = append(t.Partitions, p)
 		out.Batches = append(out.Batches, BatchAttempt{
 			TopicPartition: b.part.TopicPartition, Tokens: b.tokens, Attempt: *b.last(), BaseOffset: wire.NoOffset,
-			Identity: b.identity,
+			Identity: b.identity, Transaction: b.transaction,
 		})
 	}
 	return out

@@ -39,11 +39,14 @@ func (c *Core) SetSession(s Session) {
 	}
 }
 
-// SetVersions bounds the versions of Produce, which tell brokers the transaction's
-// protocol. 0 and 0 are no bounds.
-func (c *Core) SetVersions(lowest, highest int16) { c.lowest, c.highest = lowest, highest }
+// Begin has the records that follow belong to the transaction of that number. The versions
+// of Produce tell brokers its protocol.
+func (c *Core) Begin(transaction int, lowest, highest int16) {
+	c.transaction, c.lowest, c.highest = transaction, lowest, highest
+	c.refusing = nil
+}
 
-// Refuse makes Send refuse records with the error; nil accepts them again.
+// Refuse makes Send refuse records with the error, until Begin.
 func (c *Core) Refuse(err error) { c.refusing = err }
 
 // Faults gives what went wrong since the last call.

@@ -50,11 +50,10 @@ func (c *Core) Begin() error {
 	c.number++
 	c.second = c.latest
 	c.ending, c.offsets, c.commits = nil, nil, nil
-	c.prod.Refuse(nil)
 	if c.second {
-		c.prod.SetVersions(12, 13)
+		c.prod.Begin(c.number, 12, 13)
 	} else {
-		c.prod.SetVersions(3, 11)
+		c.prod.Begin(c.number, 3, 11)
 	}
 	return nil
 }
