@@ -27,6 +27,9 @@ type Probe interface {
 	LogTruncated(log storage.Partition, to wire.Offset)
 	// LogRestarted tells that the log is empty and goes on at the offset.
 	LogRestarted(log storage.Partition, at wire.Offset)
+	// LogCleaned tells that compaction has replaced the batches in a part of the log of a
+	// replica with that high watermark. Its Batches may be kept.
+	LogCleaned(log storage.Partition, c storage.Cleaned, highWatermark wire.Offset)
 	// LogDeleted tells that the replica is being removed.
 	LogDeleted(log storage.Partition)
 
@@ -88,6 +91,13 @@ func (n *Node) watch(log storage.Partition, o storage.Observer) storage.Observer
 		} else {
 			probe.LogTruncated(log, to)
 		}
+	}
+	o.Cleaned = func(l *storage.Log, c storage.Cleaned) {
+		hw := wire.NoOffset
+		if p := n.replicas.byTP[log.TopicPartition]; p != nil && p.log == l {
+			hw = p.highWatermark()
+		}
+		probe.LogCleaned(log, c, hw)
 	}
 	return o
 }

@@ -67,7 +67,7 @@ type Broker struct {
 	ReplicaFetchBackoffMs   int
 	LeaderThrottledRate     int64 // bytes per second
 	FollowerThrottledRate   int64 // bytes per second
-	ReplicaFetchMaxResponse int // bytes
+	ReplicaFetchMaxResponse int   // bytes
 	ReplicaFetchers         int
 	ReplicaSocketTimeoutMs  int
 	HWCheckpointIntervalMs  int64

@@ -221,26 +221,3 @@ func TestPlantedViolationsOfTheLastStableOffset(t *testing.T) {
 		})
 	}
 }
-
-func TestCompactedReplicasMayDiffer(t *testing.T) {
-	run := func(compacted bool) []Violation {
-		c := NewReplication()
-		if compacted {
-			c.Compacted(testTP)
-		}
-		return slices.Concat(
-			c.Replica(testTP, follower(1, 4, 4, appended(0, 1, 1, 7), appended(2, 3, 1, 8))),
-			c.Replica(testTP, follower(2, 4, 4, appended(1, 1, 1, 9), appended(2, 3, 1, 8))))
-	}
-	expect(t, run(true), "")
-	if len(run(false)) == 0 {
-		t.Error("without compaction that is legal too")
-	}
-	// The watermark still has to be in everybody's log who may lead.
-	c := NewReplication()
-	c.Compacted(testTP)
-	c.Replica(testTP, follower(1, 4, 4, appended(0, 3, 1, 7)))
-	leads := follower(2, 2, 2, appended(0, 1, 1, 9))
-	leads.Leader, leads.LeaderEpoch = true, 2
-	expect(t, c.Replica(testTP, leads), LeaderComplete)
-}

@@ -51,6 +51,7 @@ type invariants struct {
 		logs, batches, replicas, acks, metadata, quorum, votes int
 		excused                                                int // violations that the faults explain
 		starts, metadataStarts                                 int // log starts that moved while the node ran
+		cleaned                                                int // segments that compaction has made
 	}
 }
 
@@ -305,5 +306,6 @@ func (v *invariants) count(checked map[string]int) {
 // reach adds what only probes see.
 func (v *invariants) reach(reached map[string]uint64) {
 	reached["log-start-moved"] = uint64(v.counts.starts)
+	reached["segment-compacted"] = uint64(v.counts.cleaned)
 	reached["metadata-log-start-moved"] = uint64(v.counts.metadataStarts)
 }

@@ -22,6 +22,10 @@ type replicaLog struct {
 	// flushed is what the node called durable: no crash may take it.
 	flushed  wire.Offset
 	logStart wire.Offset
+	// before is what the last compaction replaced, in the offsets of replaced: the end of the
+	// process in the middle of an exchange of files may bring it back.
+	before   []invariant.Batch
+	replaced [2]wire.Offset
 	// cut: a truncation was announced and is perhaps not done.
 	cut bool
 	// powerLost: the machine was without power since the log was last open.
@@ -51,6 +55,27 @@ func (l *replicaLog) truncate(to wire.Offset) {
 	l.batches = l.batches[:i]
 	l.flushed, l.cut = min(l.flushed, to), true
 	l.changes = append(l.changes, invariant.Change{Kind: invariant.TruncatedTo, Offset: to})
+}
+
+// clean replaces the batches in [from, upTo) by what compaction has left of them.
+func (l *replicaLog) clean(from, upTo wire.Offset, left []invariant.Batch, hw wire.Offset) {
+	i, k := l.index(from), l.index(upTo)
+	l.replaced, l.before = [2]wire.Offset{from, upTo}, slices.Clone(l.batches[i:k])
+	l.batches = slices.Concat(l.batches[:i], left, l.batches[k:])
+	l.changes = append(l.changes, invariant.Change{Kind: invariant.CleanedTo, Offset: upTo, Batches: left, HighWatermark: hw})
+}
+
+// unclean takes the last compaction back if the disk has what was there before.
+func (l *replicaLog) unclean(found []invariant.Batch) {
+	part := func(list []invariant.Batch) []invariant.Batch {
+		return slices.DeleteFunc(slices.Clone(list), func(b invariant.Batch) bool {
+			return b.Last < max(l.replaced[0], found[0].Base) || b.Last >= l.replaced[1]
+		})
+	}
+	if is := part(found); !slices.Equal(is, part(l.batches)) && slices.Equal(is, part(l.before)) {
+		l.batches = slices.Concat(l.batches[:l.index(l.replaced[0])], l.before, l.batches[l.index(l.replaced[1]):])
+	}
+	l.before = nil
 }
 
 func (l *replicaLog) restart(at wire.Offset) {
@@ -95,6 +120,9 @@ func (l *replicaLog) reopened(found []invariant.Batch, end wire.Offset) (kept wi
 		}
 		return kept
 	}
+	if len(l.before) > 0 {
+		l.unclean(found)
+	}
 	// Batches below the first found one have been deleted from the front.
 	i, k := l.index(found[0].Base), 0
 	for k < len(found) && i < len(l.batches) && found[k] == l.batches[i] {
@@ -102,7 +130,11 @@ func (l *replicaLog) reopened(found []invariant.Batch, end wire.Offset) (kept wi
 	}
 	kept = old
 	if i < len(l.batches) {
-		kept = l.batches[i].Base
+		// Compaction may have left nothing between this batch and the one before.
+		kept = max(l.start, min(found[0].Base, l.batches[i].Base))
+		if i > 0 {
+			kept = l.batches[i-1].Last + 1
+		}
 		l.truncate(kept)
 	}
 	for _, b := range found[k:] {

@@ -79,6 +79,20 @@ func (p *probe) LogTruncated(name storage.Partition, to wire.Offset) { p.log(nam
 // LogRestarted implements broker.Probe.
 func (p *probe) LogRestarted(name storage.Partition, at wire.Offset) { p.log(name).restart(at) }
 
+// LogCleaned implements broker.Probe.
+func (p *probe) LogCleaned(name storage.Partition, c storage.Cleaned, highWatermark wire.Offset) {
+	left := make([]invariant.Batch, len(c.Batches))
+	for i, b := range c.Batches {
+		left[i] = invariant.Batch(b)
+	}
+	p.v.counts.cleaned++
+	l := p.log(name)
+	l.clean(c.From, c.UpTo, left, highWatermark)
+	if l.running {
+		p.v.replica(l)
+	}
+}
+
 // LogDeleted implements broker.Probe.
 func (p *probe) LogDeleted(name storage.Partition) {
 	l := p.logs.byName[name]
