@@ -27,6 +27,8 @@
 //	lifecycle.go   registration, heartbeats, controlled shutdown of a broker
 //	replicas.go    the partitions this broker holds, following the metadata
 //	partition.go   one of them: its log and its leader or follower
+//	append.go      what is appended to it, and waits for the high watermark;
+//	               verification.go what waits for a transaction coordinator first
 //	fetcher.go     fetching from leaders
 //	alterisr.go    AlterPartition requests to the controller
 //	coordinators.go  the shards of groups and transactions, and the way to them;

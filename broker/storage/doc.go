@@ -28,12 +28,15 @@
 //	00000000000000000000.log        record batches (format v2), one after the other
 //	00000000000000000000.index      offset -> position, sparse
 //	00000000000000000000.timeindex  timestamp -> offset, sparse
+//	00000000000000000000.txnindex   aborted transactions, if there are any
+//	00000000000000000000.snapshot   the producers at that offset: every segment's start,
+//	                                and the end at a clean stop
 //	leader-epoch-checkpoint         (leader epoch, start offset) pairs
 //	partition.metadata              topic id
 //	<offset>-<epoch>.checkpoint     snapshots of the metadata log
 //
-// Index files are empty until their segment is sealed or closed; the active segment's index
-// lives in memory, since recovery reads that segment anyway. Kafka preallocates and maps
+// Index files are empty, and the transaction index is missing, until their segment is sealed
+// or closed; the active segment's live in memory, since recovery reads that segment anyway. Kafka preallocates and maps
 // them instead; the finished files are the same.
 //
 // # Where to start
@@ -43,6 +46,8 @@
 //	read.go        tail.go (recent appends), scan.go (files through the index), timestamp.go
 //	segment.go     a segment's files; index.go, roll.go
 //	epochs.go      the leader epoch cache
+//	producer.go    the state of producers: kept, snapshotted, made again; txnindex.go: of
+//	               what they aborted
 //	truncate.go    and retention.go: the two ends of a log that move back and up
 //	open.go        what is loaded and what is checked; recovery.go: the checking
 //	store.go       the data directory; partitions.go: its directories; checkpoint.go: its files
@@ -51,7 +56,7 @@
 //
 // # Imports
 //
-// The standard library, broker/env, broker/wire, broker/failpoint. Tests also import sim,
+// The standard library, broker/env, broker/wire, broker/failpoint, broker/producers. Tests also import sim,
 // sim/disk and broker/realenv: model_test.go compares random lives with a model,
 // crash_test.go crashes one life at every effect.
 //
@@ -62,5 +67,7 @@
 // a log readable before its bytes are written (serving from memory first): a
 // follower could then hold what its leader loses on an append error. Taking a log that is
 // damaged below its recovery point as far as it goes: the node would claim to be in sync
-// with less than it acknowledged.
+// with less than it acknowledged. A second state of the producers, of what is written, to
+// take snapshots from: a snapshot is encoded when its roll is queued, and written by it, behind
+// everything that it speaks of.
 package storage
