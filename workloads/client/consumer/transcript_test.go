@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -137,6 +138,28 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) string {
 			tps = append(tps, parsePartition(a.Key))
 		}
 		s.core.Assign(tps)
+	case "assign-awaiting":
+		var tps []wire.TopicPartition
+		for _, a := range d.CmdArgs {
+			tps = append(tps, parsePartition(a.Key))
+		}
+		s.core.AssignAwaiting(tps)
+	case "keep":
+		var topics []string
+		for _, a := range d.CmdArgs {
+			topics = append(topics, a.Key)
+		}
+		s.core.Keep(topics)
+		return fmt.Sprintln(s.meta.Wanted())
+	case "start":
+		for _, l := range lines {
+			pos := Position{Offset: wire.Offset(l.int("offset", -1)), Epoch: wire.LeaderEpoch(l.int("epoch", -1))}
+			s.core.Start(l.tp, pos, pos.Offset >= 0)
+		}
+	case "refuse":
+		s.core.Refuse(parsePartition(arg(0)), errors.New("not allowed"))
+	case "awaiting":
+		return fmt.Sprintln(s.core.Awaiting())
 	case "seek":
 		pos := Position{Offset: wire.NoOffset, Epoch: wire.NoLeaderEpoch}
 		for _, a := range d.CmdArgs[1:] {
