@@ -31,13 +31,38 @@ type coming struct {
 	counts     map[client.GroupEvent]int
 	commits    map[attempt.Outcome]int
 	members    int
+	// live are the members that are there, by name.
+	live map[string]*live
+}
+
+// live is a member that may be frozen, on its own machine.
+type live struct {
+	c    *client.GroupConsumer
+	book *overseer
+}
+
+// freeze stops a member for longer than its session.
+func (s *coming) freeze() {
+	names := slices.Sorted(maps.Keys(s.live))
+	if len(names) == 0 {
+		return
+	}
+	m := s.live[names[s.rng.IntN(len(names))]]
+	m.c.Freeze()
+	m.book.release() // it does not know, but its partitions may have other owners soon
+	m.book.frozen = true
+	s.k.After(time.Duration(5+s.rng.IntN(8))*time.Second, sim.World, s.k.Kind("test-heal"), func() {
+		m.c.Thaw()
+		m.book.frozen = false
+	})
 }
 
 // overseer keeps the books of one member.
 type overseer struct {
 	client.NopObserver
 	*coming
-	name string
+	name   string
+	frozen bool
 }
 
 func (w *overseer) Group(i client.GroupInfo) {
@@ -52,6 +77,9 @@ func (w *overseer) Group(i client.GroupInfo) {
 				w.violations = append(w.violations, fmt.Sprintf("seed %d: %s is assigned to %s and to %s", w.seed, tp, o, w.name))
 			}
 			w.owner[tp] = w.name
+		}
+		if w.frozen {
+			w.t.Errorf("seed %d: %s takes %v while it is frozen", w.seed, w.name, i.Partitions)
 		}
 	case client.GroupRevoked, client.GroupLost:
 		for _, tp := range i.Partitions {
@@ -113,6 +141,7 @@ func (s *coming) member(name, instance string, polls int, leave bool, over *bool
 		c := cl.NewGroupConsumer(ccfg, gcfg, l)
 		l.c = c
 		c.Subscribe("a")
+		s.live[name] = &live{c, w}
 		e.Tasks.Go(func(task *env.Task) {
 			for i := 0; i < polls && !*over; i++ {
 				recs, events, err := c.Poll(task, 200*time.Millisecond)
@@ -139,6 +168,7 @@ func (s *coming) member(name, instance string, polls int, leave bool, over *bool
 				c.Close()
 			}
 			w.release()
+			delete(s.live, name)
 			s.members--
 		})
 	})
@@ -152,7 +182,7 @@ func newComing(t *testing.T, seed uint64, cfg group.Config) *coming {
 	return &coming{
 		simulated: simulate(t, seed, map[string]string{"group.initial.rebalance.delay.ms": "300"}), t: t, seed: seed, cfg: cfg,
 		read: make(map[string]int), owner: make(map[wire.TopicPartition]string),
-		counts: make(map[client.GroupEvent]int), commits: make(map[attempt.Outcome]int),
+		live: make(map[string]*live), counts: make(map[client.GroupEvent]int), commits: make(map[attempt.Outcome]int),
 	}
 }
 
@@ -197,7 +227,11 @@ func (s *coming) run(trouble bool) {
 	var mischief func()
 	if trouble {
 		mischief = func() {
-			if len(acked) > 0 {
+			switch {
+			case len(acked) == 0:
+			case s.rng.IntN(12) == 0:
+				s.freeze()
+			default:
 				s.lossy("m0", "m1", "m2")
 			}
 		}
@@ -227,7 +261,6 @@ func TestClassicMembersComeAndGo(t *testing.T) {
 		t.Run(a.Name(), func(t *testing.T) {
 			s := newComing(t, 1, shortSessions(group.Classic, a))
 			s.run(false)
-			t.Log(s.counts, s.commits)
 		})
 	}
 }
@@ -236,7 +269,7 @@ func TestClassicMembersComeAndGo(t *testing.T) {
 // owners that both count themselves in, but for those that were fenced.
 func TestGroupsInTrouble(t *testing.T) {
 	counts, commits := make(map[client.GroupEvent]int), make(map[attempt.Outcome]int)
-	for seed := range uint64(12) {
+	for seed := range uint64(15) {
 		cfg := shortSessions(group.Classic, []group.Assignor{group.Range, group.Sticky, group.CooperativeSticky}[seed%3])
 		cfg.AutoCommit, cfg.AutoCommitInterval = seed%2 == 0, time.Second
 		s := newComing(t, seed, cfg)
@@ -251,5 +284,12 @@ func TestGroupsInTrouble(t *testing.T) {
 			return
 		}
 	}
-	t.Log(counts, commits)
+	for _, e := range []client.GroupEvent{client.GroupFenced, client.GroupLost, client.GroupLeft, client.GroupRevoked} {
+		if counts[e] < 5 {
+			t.Errorf("only %d members were %s", counts[e], e)
+		}
+	}
+	if commits[attempt.Unknown] < 10 || commits[attempt.OK] < 100 {
+		t.Errorf("commits ended %v", commits)
+	}
 }
