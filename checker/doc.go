@@ -5,6 +5,8 @@
 //     in simulation and against real machines.
 //   - checker/linear: black box. Whether the acknowledged appends of one partition
 //     and exact reads of its end are linearizable, decided twice, independently.
+//   - checker/register: black box. Whether committed offsets, configs and producer
+//     epochs are linearizable, each a small register.
 //   - checker/invariant: white box, simulation only. Invariants over the state of
 //     all nodes, fed with plain values after every step that changes them.
 //
@@ -29,7 +31,21 @@
 //	 9  idempotent producer: one copy of each record, in the order of sending
 //	10  otherwise duplicates are legal, and reordering with several requests in
 //	    flight
-//	19  compaction keeps the last value of each key and never reorders
+//	11  transactions: all or nothing across partitions and offsets; not isolated
+//	    from one another otherwise
+//	12  transactional.id: a producer that initialises finishes the transaction of
+//	    the one before it, and fences it
+//	13  read_committed: no aborted or open record is delivered, nothing at or past
+//	    the last stable offset, which is the end then
+//	14  read_uncommitted: aborted records are visible, below the high watermark
+//	15  every transaction ends, by its coordinator's time-out if need be
+//	16  group: one current member at most owns a partition; what comes from an old
+//	    generation, member or instance is refused
+//	17  commit after processing: at least once; in the transaction that holds the
+//	    output: exactly once
+//	18  a committed offset is the last successful commit, also after a fail-over
+//	19  compaction keeps the last value of each key and never reorders; tombstones
+//	    stay for delete.retention.ms
 //	20  the latest offset never goes back before the eyes of a client (KIP-207)
 //	21  records that were not flushed may be lost if all in-sync replicas lose
 //	    power together

@@ -462,6 +462,8 @@ func TestMalformedHistoriesAreRefused(t *testing.T) {
 		"returns twice":             `{"seq":1,"op":1,"phase":"invoke","f":"admin"}` + "\n" + `{"seq":2,"op":1,"phase":"return","f":"admin"}` + "\n" + `{"seq":3,"op":1,"phase":"return","f":"admin"}`,
 		"value twice":               `{"seq":1,"op":1,"phase":"invoke","f":"append","value":7}` + "\n" + `{"seq":2,"op":2,"phase":"invoke","f":"append","value":7}`,
 		"no value":                  `{"seq":1,"op":1,"phase":"invoke","f":"append"}`,
+		"no transaction":            `{"seq":1,"op":1,"phase":"invoke","f":"end","txn":1}`,
+		"no member":                 `{"seq":1,"op":1,"phase":"invoke","f":"commit","topic":"t"}`,
 		"no phase":                  `{"seq":1,"op":1,"f":"admin"}`,
 		"not JSON":                  `seq 1`,
 	} {
@@ -510,5 +512,47 @@ func TestOffsetFromADeposedLeaderIsAllowed(t *testing.T) {
 		if len(report.Anomalies) != 1 || report.Anomalies[0].Name != OffsetRegression || report.Anomalies[0].Verdict != c.want {
 			t.Errorf("epochs %d then %d: %v, want an offset regression that is a %s", c.first, c.second, report.Anomalies, c.want)
 		}
+	}
+}
+
+func TestEventsSayWhatTheyAreAbout(t *testing.T) {
+	for _, c := range []struct {
+		e    Event
+		want string
+	}{
+		{Event{Func: Append, Topic: "t", Partition: 1}, "t-1"},
+		{Event{Func: Append, Topic: "t", Key: "k", Txn: 7}, `t-0, transaction 7, key "k"`},
+		{Event{Func: Commit, Topic: "t", Member: of("m", 3)}, "t-0, group g (member m, generation 3)"},
+		{Event{Func: Assigned, Member: of("m", 3), Partitions: []wire.TopicPartition{{Topic: "t", Partition: 2}}}, "group g (member m, generation 3), [t-2]"},
+		{Event{Func: FetchCommitted, Topic: "t", Member: &Member{Group: "g", Generation: -1}}, "t-0, group g"},
+		{Event{Func: End, Txn: 7, Commit: true, Producer: &Producer{"x", 1, 2}}, "producer x (id 1, epoch 2), transaction 7, commit"},
+		{Event{Func: AlterConfig, Key: "k"}, `key "k"`},
+	} {
+		if got := c.e.About(); got != c.want {
+			t.Errorf("%s is about %q, want %q", c.e.Func, got, c.want)
+		}
+	}
+}
+
+func TestHistoriesOfGroupsAndTransactionsSurviveBeingWritten(t *testing.T) {
+	var file bytes.Buffer
+	s := &script{NewRecorder(&file)}
+	s.initialised("p", 1, 0)
+	a := s.begin("p", 0)
+	s.send("p", 1, AcksAll, OK, 0, inTxn(a), from(9), tombstone("k"))
+	s.sendsOffset("p", a, of("p", 1), 5, OK)
+	s.ends("p", a, true, OK)
+	s.member(Assigned, "p", static("p", "i", 2), 0, 1)
+	s.commits("p", epochOf("p", 3), 7, OK, doubtful)
+	s.fetches("p", -1, stable)
+	s.read("p", []Record{{0, 1}}, readCommitted, member(of("p", 1)))
+	s.finals(-1, []uint64{1}, 1, 0)
+	s.settled(5)
+	got, err := Read(&file)
+	if err != nil || s.Err() != nil {
+		t.Fatal(err, s.Err())
+	}
+	if d := cmp.Diff(s.Events(), got); d != "" {
+		t.Fatal(d)
 	}
 }

@@ -91,8 +91,23 @@
 // reported too: a run under weak settings has to show some, else its faults were
 // too weak.
 //
+// A transaction's fate is what its producer knows of it, or else what the final logs show
+// ([Fates]). Whether two members that had one partition were both members is what the
+// coordinator answered them (ownership.go has the exact rule). What the checks need of a
+// run besides its events is in [Guarantees]: the settings, what the faults excuse, and
+// which jobs are to be exactly once.
+//
+// # Where to start
+//
+// event.go and recorder.go are for who records. check.go has the order of the checks, and
+// collect.go what they start from. Of logs: partition.go, check.go, order.go. Of
+// transactions: transaction.go, isolation.go, cycle.go, producers.go. Of groups: group.go,
+// ownership.go, committed.go, coverage.go, pipeline.go. Of compacted logs: table.go.
+//
 // # Rejected
 //
 // Ordering by time stamps; judging a failed operation by its last error alone (an
-// earlier request of it may have been appended); keeping only violations.
+// earlier request of it may have been appended); keeping only violations; taking every
+// overlap of two members for a violation, or none: a process that is cut off cannot know
+// that its partitions are another's by now, but the coordinator may not serve both.
 package history

@@ -1,6 +1,11 @@
 package history
 
-import "odradek/broker/wire"
+import (
+	"fmt"
+	"strings"
+
+	"odradek/broker/wire"
+)
 
 // Phase says which end of an operation an event is.
 type Phase string
@@ -190,6 +195,38 @@ type Event struct {
 	Doubtful bool   `json:"doubtful,omitempty"`
 	Code     int16  `json:"code,omitempty"`
 	Detail   string `json:"detail,omitempty"`
+}
+
+// About says what the event is about besides its function: a partition, a member of a
+// group, a producer or a config.
+func (e *Event) About() string {
+	var parts []string
+	if e.Topic != "" || e.Member == nil && e.Producer == nil && e.Key == "" {
+		parts = append(parts, e.TP().String())
+	}
+	if m := e.Member; m != nil {
+		s := "group " + m.Group
+		if m.ID != "" {
+			s += fmt.Sprintf(" (member %s, generation %d)", m.ID, m.Generation)
+		}
+		parts = append(parts, s)
+	}
+	if len(e.Partitions) > 0 {
+		parts = append(parts, fmt.Sprint(e.Partitions))
+	}
+	if p := e.Producer; p != nil {
+		parts = append(parts, fmt.Sprintf("producer %s (id %d, epoch %d)", p.TransactionalID, p.ID, p.Epoch))
+	}
+	if e.Txn != 0 {
+		parts = append(parts, fmt.Sprintf("transaction %d", e.Txn))
+	}
+	if e.Func == End {
+		parts = append(parts, map[bool]string{true: "commit", false: "abort"}[e.Commit])
+	}
+	if e.Key != "" {
+		parts = append(parts, fmt.Sprintf("key %q", e.Key))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // TP is the partition that the event is about.

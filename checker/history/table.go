@@ -84,9 +84,9 @@ func (c *check) row(k *row) {
 	if w == nil || k.at >= k.newestAt || k.newestAt < c.log.start && c.g.Retention {
 		return
 	}
-	rule, since := c.g.lossOfAppend(w), w.returned
+	rule := c.g.lossOfAppend(w)
 	if k.readAs != nil {
-		rule, since = c.lossOfRead(k.readAs), k.readAs.time
+		rule = c.lossOfRead(k.readAs)
 	}
 	if rule.verdict == Violation {
 		rule = violates("rule 19: compaction keeps the last record of each key")
@@ -99,8 +99,8 @@ func (c *check) row(k *row) {
 		// A tombstone of unknown outcome may have come later, and gone.
 	case !w.tombstone:
 		c.found(LostKey, rule, seqs, "key %q was last written at %d (%s), and the log does not have it any more", k.key, k.newestAt, w.content())
-	case c.log.time-since < c.g.DeleteRetention:
-		c.found(LostTombstone, rule, seqs, "the tombstone of key %q at %d is gone %v after it was there", k.key, k.newestAt, time.Duration(c.log.time-since))
+	case c.log.time-w.invoked < c.g.DeleteRetention:
+		c.found(LostTombstone, rule, seqs, "the tombstone of key %q at %d is gone %v after it was sent", k.key, k.newestAt, time.Duration(c.log.time-w.invoked))
 	}
 }
 

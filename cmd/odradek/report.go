@@ -123,7 +123,7 @@ func describe(e *history.Event, events []history.Event) string {
 			who = &events[at]
 		}
 	}
-	s += fmt.Sprintf(" %s: %s %s", who.Process, who.Func, who.TP())
+	s += fmt.Sprintf(" %s: %s %s", who.Process, who.Func, who.About())
 	if who.Value != 0 {
 		s += fmt.Sprintf(" value %d acks=%s", who.Value, acksName(who.Acks))
 	}
