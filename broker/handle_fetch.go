@@ -49,7 +49,7 @@ func handleFetch(n *Node, r *request) {
 		return
 	}
 	op := &fetchOp{
-		n: n, r: r, resp: resp, session: session, isReplica: replicaID != wire.NoNode, committed: req.IsolationLevel == 1,
+		n: n, r: r, resp: resp, session: session, isReplica: replicaID != wire.NoNode, committed: req.IsolationLevel == 1 && replicaID == wire.NoNode,
 		minBytes: int(req.MinBytes), maxBytes: min(int(req.MaxBytes), n.cfg.FetchMaxBytes),
 		parts:    make([]fetchPart, session.Len()),
 		deadline: n.env.Clock.Now().Add(time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond),
