@@ -131,8 +131,7 @@ func (l *Log) produce(c *chunk) {
 // The caller syncs the directory. Without a snapshot the next start would have to read the
 // log from the one before it, or all of it.
 func (l *Log) writeSnapshot(t *env.Task, at wire.Offset, content []byte) error {
-	i, exists := slices.BinarySearch(l.snapshots, at)
-	if exists {
+	if _, exists := slices.BinarySearch(l.snapshots, at); exists {
 		return nil
 	}
 	// Whole before it has its name, so that it need not be written again when it is found.
@@ -143,7 +142,8 @@ func (l *Log) writeSnapshot(t *env.Task, at wire.Offset, content []byte) error {
 	if err := rename(t, l.e.Disk, name+temporarySuffix, name); err != nil {
 		return err
 	}
-	l.snapshots = slices.Insert(l.snapshots, i, at)
+	i, _ := slices.BinarySearch(l.snapshots, at) // a cleaning may have forgotten some meanwhile
+	l.snapshots = slices.Insert(slices.Clip(l.snapshots), i, at)
 	return nil
 }
 
