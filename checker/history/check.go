@@ -160,7 +160,7 @@ func (c *check) losses() {
 		if a.outcome != OK || len(c.log.offsets[a.value]) > 0 {
 			continue
 		}
-		if c.g.Compaction && a.key != "" {
+		if c.compacts && a.key != "" {
 			c.report.Compacted++
 			continue // see table
 		}
@@ -175,7 +175,7 @@ func (c *check) losses() {
 			c.found(Unseen, c.g.lossOfAppend(a), a.seqs(), "value %d was acknowledged at %d, but the log ends at %d", a.value, a.offset, c.log.end)
 		default:
 			r := c.g.lossOfAppend(a)
-			if _, other := c.log.at[a.offset]; c.g.Compaction && !other && r.verdict == Violation {
+			if _, other := c.log.at[a.offset]; c.compacts && !other && r.verdict == Violation {
 				r = allows("rule 19: compaction")
 			}
 			c.found(LostWrite, r, a.seqs(), "value %d was acknowledged at %d, which the log covers without having it", a.value, a.offset)
@@ -196,11 +196,11 @@ func (c *check) vanished() {
 			continue
 		}
 		seen[r.Offset] = true
-		if a := c.byValue[r.Value]; a != nil && a.key != "" && c.g.Compaction {
+		if a := c.byValue[r.Value]; a != nil && a.key != "" && c.compacts {
 			continue // see table
 		}
 		ruled := c.lossOfRead(r)
-		if c.g.Compaction && r.Offset < c.log.end && ruled.verdict == Violation {
+		if c.compacts && r.Offset < c.log.end && ruled.verdict == Violation {
 			ruled = allows("rule 19: compaction")
 		}
 		c.found(Vanished, ruled, []int64{r.returnSeq}, "%s read value %d at %d, where the final log has nothing", r.process, r.Value, r.Offset)

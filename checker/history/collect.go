@@ -70,6 +70,7 @@ func collect(events []Event, g *Guarantees) *chronicle {
 	for _, p := range c.parts {
 		p.consumers = sortedKeys(p.moves)
 		p.askers = sortedKeys(p.latest)
+		p.compacts = g.Compacts(p.tp.Topic)
 		p.index()
 	}
 	for _, name := range sortedKeys(c.byGroup) {

@@ -16,8 +16,9 @@ type Guarantees struct {
 	// Retention: records may be deleted from the front of a log.
 	Retention bool
 	// Compaction: records may be removed anywhere (rule 19): of keyed ones those that a
-	// later record of their key replaces.
+	// later record of their key replaces. In all topics, or in those of Compacted.
 	Compaction bool
+	Compacted  []string
 	// DeleteRetention is how long a compacted log keeps a tombstone at least
 	// (delete.retention.ms), in nanoseconds; 0 promises nothing.
 	DeleteRetention int64
@@ -149,6 +150,11 @@ func (g *Guarantees) lossOf(r ruling, topics ...string) ruling {
 		}
 	}
 	return r
+}
+
+// Compacts reports whether records of a topic may be removed by compaction.
+func (g *Guarantees) Compacts(topic string) bool {
+	return g.Compaction || slices.Contains(g.Compacted, topic)
 }
 
 // MayLose reports whether the run's settings and faults allow that one of the topics lost

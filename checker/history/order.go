@@ -155,7 +155,7 @@ func (f *follower) got(m *move, r *Record) {
 		return
 	}
 	switch now, ok := f.log.at[r.Offset]; {
-	case f.g.Compaction:
+	case f.compacts:
 		// Records were removed, but those that are left have always been there, unless
 		// the log was truncated and written anew.
 		if f.g.lossOf(ruling{verdict: Violation}, f.tp.Topic).verdict == Allowed {

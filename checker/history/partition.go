@@ -80,6 +80,7 @@ type partition struct {
 	// committed is what a read_committed reader of the final log sees.
 	committed finalLog
 	lastOfKey map[string]wire.Offset // in the final log
+	compacts  bool
 }
 
 // finalLog is the log as read after everything healed.
@@ -180,12 +181,12 @@ func (p *partition) sightOf(a *appendOp, g *Guarantees) sight {
 		switch {
 		case at >= p.committed.end:
 			return beyond
-		case at >= p.committed.start && !(g.Compaction && p.superseded(a, at)):
+		case at >= p.committed.start && !(p.compacts && p.superseded(a, at)):
 			return hidden
 		}
 		return unclear // removed between the two reads
 	}
-	if g.Retention && at < p.log.start || g.Compaction && p.superseded(a, at) {
+	if g.Retention && at < p.log.start || p.compacts && p.superseded(a, at) {
 		return unclear
 	}
 	return gone

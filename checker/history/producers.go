@@ -85,8 +85,12 @@ func (c *judge) zombies() {
 		if by == nil {
 			continue
 		}
+		topics := []string{TransactionsTopic} // what fences it is a record there, or a marker
+		for _, a := range t.appends {
+			topics = append(topics, a.tp.Topic)
+		}
 		report := func(what string, seqs ...int64) {
-			r := c.g.lossOf(violates("rule 12: a new producer fences the old ones"), TransactionsTopic)
+			r := c.g.lossOf(violates("rule 12: a new producer fences the old ones"), topics...)
 			c.found(about{name: ZombieWrite, subject: t.String()}, r, append(seqs, by.invokeSeq, by.returnSeq), "%s of %s in epoch %d was acknowledged, although %s had got epoch %d of producer id %d before it was sent", what, t.process, t.producer.Epoch, by.process, by.Epoch, by.ID)
 		}
 		for _, a := range t.appends {

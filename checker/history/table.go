@@ -10,7 +10,7 @@ import (
 // table judges a compacted partition as the table that it is (rule 19): the newest record
 // of each key stays, and a tombstone for its time.
 func (c *check) table() {
-	if !c.g.Compaction || !c.log.present {
+	if !c.compacts || !c.log.present {
 		return
 	}
 	keys, rows := c.rows()

@@ -20,6 +20,16 @@ func TestPlantedAnomaliesOfTables(t *testing.T) {
 			s.read("c", []Record{{0, 1}, {1, 2}})
 			left(s, 3, Record{1, 2}, Record{2, 3})
 		}, nil},
+		{"another topic is compacted", Guarantees{Compacted: []string{"u"}}, func(s *script) {
+			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			s.send("p", 2, AcksAll, OK, 1, keyed("k"))
+			left(s, 2, Record{1, 2})
+		}, []string{"violation lost-write"}},
+		{"this topic is compacted", Guarantees{Compacted: []string{"t"}}, func(s *script) {
+			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			s.send("p", 2, AcksAll, OK, 1, keyed("k"))
+			left(s, 2, Record{1, 2})
+		}, nil},
 		{"the newest value is removed", compact, func(s *script) {
 			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
 			s.send("p", 2, AcksAll, OK, 1, keyed("k"))

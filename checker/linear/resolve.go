@@ -23,7 +23,7 @@ import (
 //
 // The log starts at 0. A verdict that is not OK is final; else [Check] the
 // operations. Use this only where the run's settings promise it: no unclean
-// election, and no loss that an excuse allows.
+// election, no compaction, and no loss that an excuse allows.
 func Resolve(events []history.Event, tp wire.TopicPartition) ([]Op, Verdict) {
 	r := resolver{tp: tp, final: make(map[wire.Offset]uint64), appends: make(map[int64]*pending), byValue: make(map[uint64]*pending)}
 	for i := range events {
@@ -74,7 +74,7 @@ func (r *resolver) event(e *history.Event) {
 			r.seen = append(r.seen, sight{e.Offset, e.Seq})
 		}
 	case e.Func == history.ListOffsets && e.Phase == history.Invoke:
-		if e.Exact && e.Which != "earliest" {
+		if e.Exact && e.Which != "earliest" && e.Isolation == history.ReadUncommitted {
 			if r.asked == nil {
 				r.asked = make(map[int64]bool)
 			}

@@ -343,7 +343,7 @@ func (r *run) judge() *Result {
 	}
 	r.invariants.count(res.Checked)
 	if !g.Unclean {
-		r.linearize(res)
+		r.linearize(res, g)
 	}
 	r.registers(res, g)
 	res.Verdict = OK
@@ -354,7 +354,7 @@ func (r *run) judge() *Result {
 }
 
 // linearize judges each partition's appends as operations on a register.
-func (r *run) linearize(res *Result) {
+func (r *run) linearize(res *Result, g history.Guarantees) {
 	// A log that lost acks=all records, legally or not, is no linearizable one; the
 	// anomalies tell it better. (Lost records of other acks do not count here.)
 	lossy := make(map[string]bool)
@@ -367,7 +367,7 @@ func (r *run) linearize(res *Result) {
 		}
 	}
 	for _, tp := range partitions(r.history.Events()) {
-		if lossy[tp.String()] {
+		if lossy[tp.String()] || g.Compacts(tp.Topic) {
 			continue
 		}
 		ops, v := linear.Resolve(r.history.Events(), tp)
