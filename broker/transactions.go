@@ -22,7 +22,11 @@ func (n *Node) transactionKind() coordinatorKind {
 					n.env.Clock.After(0, func() { c.tell(txn.FreshProducerID{ID: id, Code: code}) })
 				})
 			case txn.Event:
-				n.env.Trace.Event(env.Info, e.Kind, env.S("transactional-id", e.TransactionalID), env.I("producer", e.ProducerID),
+				level := env.Debug
+				if e.Rare {
+					level = env.Info
+				}
+				n.env.Trace.Event(level, e.Kind, env.S("transactional-id", e.TransactionalID), env.I("producer", e.ProducerID),
 					env.I("epoch", e.Epoch), env.I("partitions", int64(e.Partitions)))
 			}
 		},

@@ -34,15 +34,18 @@ type txnQuestion struct {
 	header          wire.BatchHeader // of the transaction's first batch
 	add             bool
 	guard           producers.Guard // from before the coordinator was asked
+	backoff         time.Duration   // before the next try
 	giveUp          env.Time        // when it is not tried again any more
 	done            func(guard producers.Guard, code int16)
 }
 
 // A transaction that follows closely on another meets its markers: at the coordinator, as
 // CONCURRENT_TRANSACTIONS, or here, where they make a guard void. Then the coordinator is
-// asked again, after addPartitionsBackoff, for addPartitionsPatience
-// (add.partitions.to.txn.retry.backoff.ms and .max.ms of Kafka, at their defaults).
+// asked again, for addPartitionsPatience, after a pause that grows to addPartitionsBackoff
+// (add.partitions.to.txn.retry.backoff.max.ms and .ms of Kafka, at their defaults). Markers
+// mostly take no longer than the first pause.
 const (
+	addPartitionsFirst    = time.Millisecond
 	addPartitionsBackoff  = 20 * time.Millisecond
 	addPartitionsPatience = 100 * time.Millisecond
 )
@@ -190,7 +193,8 @@ func (v *txnVerifier) answered(asked []*txnQuestion, resp kmsg.Response, err err
 		}
 		again := code == 0 && q.void() || code == kerr.ConcurrentTransactions.Code && q.add
 		if again && v.n.env.Clock.Now() < q.giveUp {
-			v.n.env.Clock.After(addPartitionsBackoff, func() { v.ask(q) })
+			q.backoff = min(max(2*q.backoff, addPartitionsFirst), addPartitionsBackoff)
+			v.n.env.Clock.After(q.backoff, func() { v.ask(q) })
 			continue
 		}
 		q.done(q.guard, code)

@@ -20,7 +20,7 @@ import (
 //	              Abort                      Commit
 //	              second       first         second       first
 //	Ongoing       fenced       aborts        fenced       commits
-//	Prepare*      concurrent   fenced        concurrent   fenced     (or INVALID_TXN_STATE)
+//	Prepare*      concurrent   concurrent    concurrent   concurrent   (or INVALID_TXN_STATE)
 //	Empty         fenced       aborts        fenced       INVALID_TXN_STATE
 //	CompleteAbort   ok         aborts        INVALID...   INVALID_TXN_STATE
 //	CompleteCommit  INVALID... aborts        ok           INVALID_TXN_STATE
@@ -105,6 +105,8 @@ func (t *turn) judgeEndV2(x *transaction, req *kmsg.EndTxnRequest) (_ *transacti
 	case x.producerID != req.ProducerID && !second:
 		why = kerr.InvalidProducerIDMapping
 	case x.state == Ongoing && first:
+	case x.state.prepared() && first:
+		why = kerr.ConcurrentTransactions // it is in the next transaction already
 	case x.state.prepared() && second:
 		if why = kerr.InvalidTxnState; x.state == prepare {
 			why = kerr.ConcurrentTransactions

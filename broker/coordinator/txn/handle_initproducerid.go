@@ -28,7 +28,7 @@ func (t *turn) initProducerID(r coordinator.Request, req *kmsg.InitProducerIDReq
 		return // waits for a producer id
 	default:
 		t.write(y)
-		t.event("transactional-id-initialised", y)
+		t.rareEvent("transactional-id-initialised", y)
 		resp.ProducerID, resp.ProducerEpoch = y.producerID, y.epoch
 	}
 	t.reply(r, resp)
@@ -73,7 +73,7 @@ func (t *turn) nextProducer(r coordinator.Request, req *kmsg.InitProducerIDReque
 		return nil, kerr.ConcurrentTransactions
 	case x.state == Ongoing:
 		t.abort(x)
-		t.event("transaction-fenced", x)
+		t.rareEvent("transaction-fenced", x)
 		return nil, kerr.ConcurrentTransactions
 	case again:
 		return x.init(x.producerID, x.epoch, x.lastEpoch, req.TransactionTimeoutMillis, t.at.Wall), nil
@@ -87,7 +87,7 @@ func (t *turn) nextProducer(r coordinator.Request, req *kmsg.InitProducerIDReque
 		if !ok {
 			return nil, nil
 		}
-		t.event("producer-id-worn-out", x)
+		t.rareEvent("producer-id-worn-out", x)
 		return x.init(producerID, 0, last, req.TransactionTimeoutMillis, t.at.Wall), nil
 	}
 	return x.init(x.producerID, t.m.bump(x.epoch, 1), last, req.TransactionTimeoutMillis, t.at.Wall), nil

@@ -136,7 +136,7 @@ func (m *Machine) Loaded(at coordinator.Moment, coordinatorEpoch int32) coordina
 			left := int64(x.timeout) - max(at.Wall-x.started, 0)
 			m.soft[id] = &soft{lastEpoch: noEpoch, timesOut: at.Now + ms(max(left, 0))}
 		case x.state.prepared():
-			t.event("transaction-resumed", x)
+			t.rareEvent("transaction-resumed", x)
 			t.sendMarkers(x)
 		}
 	}

@@ -18,7 +18,7 @@ func (t *turn) abortTimedOut() {
 		}
 		x := t.get(id)
 		check(x.state == Ongoing, "%v has a time-out", x)
-		t.event("transaction-timed-out", x)
+		t.rareEvent("transaction-timed-out", x)
 		t.abort(x)
 	}
 }
@@ -41,7 +41,7 @@ func (t *turn) expire() {
 			continue
 		}
 		check(Dead.mayFollow(x.state, x.version), "%v expires", x)
-		t.event("transactional-id-expired", x)
+		t.rareEvent("transactional-id-expired", x)
 		batch = append(batch, tombstone(id))
 		if size += len(id); len(batch) == perBatch || size > maxString {
 			flush()

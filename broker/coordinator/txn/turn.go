@@ -29,10 +29,16 @@ type Event struct {
 	ProducerID      int64
 	Epoch           int16
 	Partitions      int
+	// Rare is what happens to few transactions: people want to see it.
+	Rare bool
 }
 
 func (t *turn) event(kind string, x *transaction) {
 	t.effect(Event{Kind: kind, TransactionalID: x.id, ProducerID: x.producerID, Epoch: x.epoch, Partitions: len(x.partitions)})
+}
+
+func (t *turn) rareEvent(kind string, x *transaction) {
+	t.effect(Event{Kind: kind, TransactionalID: x.id, ProducerID: x.producerID, Epoch: x.epoch, Partitions: len(x.partitions), Rare: true})
 }
 
 func (t *turn) effect(e any) { t.out.Effects = append(t.out.Effects, e) }
