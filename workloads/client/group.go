@@ -14,9 +14,9 @@ import (
 	"odradek/workloads/client/txn"
 )
 
-// Listener hears of changes of a member's assignment. It is called within Poll, Leave or
-// Unsubscribe, on their task, and may take its time (heartbeats go on, and
-// max.poll.interval.ms runs) and use the consumer, except for Poll, Leave and Close.
+// Listener hears of changes of a member's assignment. It is called within Poll or Leave, on
+// their task, and may take its time (heartbeats go on, and max.poll.interval.ms runs) and
+// use the consumer, except for Poll and Leave.
 type Listener interface {
 	// OnAssigned is called after partitions were added and before anything of them is
 	// read. Where it does not seek, reading begins at the committed offset, or as the
@@ -200,9 +200,10 @@ func (g *GroupConsumer) Assignment() []wire.TopicPartition { return g.core.Assig
 func (g *GroupConsumer) State() string { return g.member.State() }
 
 // Metadata is what a transactional producer needs to send offsets on behalf of this
-// member.
+// member: the member as of the latest generation or epoch that it has joined, also when it
+// was fenced since. Before it has joined there is none (generation -1, no member).
 func (g *GroupConsumer) Metadata() txn.Group {
-	m := g.member.Member()
+	m := g.member.Joined()
 	return txn.Group{ID: m.Group, Generation: m.Generation, Member: m.ID, Instance: m.Instance}
 }
 

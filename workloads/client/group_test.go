@@ -274,6 +274,70 @@ func TestAScriptThatDoesNotPollLeaves(t *testing.T) {
 	})
 }
 
+// A member that always finds records, and never waits for any, takes part in rebalances all
+// the same.
+func TestABusyMemberRebalances(t *testing.T) {
+	both(t, func(t *testing.T, cfg group.Config) {
+		r := newRig(t, 1, 1)
+		r.cluster.AddTopic("a", 2)
+		a1 := wire.TopicPartition{Topic: "a", Partition: 1}
+		r.script(time.Minute, func(task *env.Task) {
+			r.fill(task, a0, 1000)
+			r.fill(task, a1, 1000)
+			ccfg := earliest()
+			ccfg.MaxPollRecords = 1
+			e := &ear{}
+			busy := r.client.NewGroupConsumer(ccfg, cfg, e)
+			busy.Subscribe("a")
+			other := r.client.NewGroupConsumer(ccfg, cfg, nil)
+			read := 0
+			for i := range 600 {
+				if i == 100 {
+					other.Subscribe("a")
+					r.env.Tasks.Go(func(task *env.Task) {
+						for {
+							other.Poll(task, 100*time.Millisecond)
+							task.Sleep(r.env.Clock, 10*time.Millisecond)
+						}
+					})
+				}
+				recs, _, _ := busy.Poll(task, 0)
+				read += len(recs)
+				task.Sleep(r.env.Clock, 10*time.Millisecond)
+			}
+			if len(busy.Assignment()) != 1 || len(other.Assignment()) != 1 {
+				t.Errorf("%v and %v", busy.Assignment(), other.Assignment())
+			}
+			if read < 400 {
+				t.Errorf("read %d records in 600 polls", read)
+			}
+		})
+	})
+}
+
+// A fenced member's metadata still name it: offsets sent with them in a transaction are
+// refused. Nobody's would be taken.
+func TestMetadataOfAFencedMember(t *testing.T) {
+	both(t, func(t *testing.T, cfg group.Config) {
+		r := newRig(t, 1, 1)
+		r.cluster.AddTopic("a", 1)
+		r.script(time.Minute, func(task *env.Task) {
+			c := r.client.NewGroupConsumer(earliest(), cfg, nil)
+			if m := c.Metadata(); m.Generation != -1 || m.Member != "" {
+				t.Errorf("before joining: %+v", m)
+			}
+			c.Subscribe("a")
+			pollUntil(t, task, c, "joining", func() bool { return len(c.Assignment()) == 1 })
+			was := c.Metadata()
+			r.cluster.Group("g").Expel(was.Member)
+			pollUntil(t, task, c, "being fenced", func() bool { return len(c.Assignment()) == 0 })
+			if m := c.Metadata(); m != was || m.Member == "" {
+				t.Errorf("%+v, was %+v", m, was)
+			}
+		})
+	})
+}
+
 func TestCommitsFollowTheCoordinator(t *testing.T) {
 	both(t, func(t *testing.T, cfg group.Config) {
 		cfg.Timeout = 5 * time.Second

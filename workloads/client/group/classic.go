@@ -109,7 +109,7 @@ func (g *classic) poll(now int64) {
 		if g.state == stable {
 			g.watch()
 		}
-		if !g.leaving && g.polling && len(g.topics) > 0 && (g.state == unjoined || g.rejoin) && now >= g.notBefore && len(g.changes) == 0 {
+		if !g.leaving && g.present() && len(g.topics) > 0 && (g.state == unjoined || g.rejoin) && now >= g.notBefore && len(g.changes) == 0 {
 			g.prepare(now)
 		}
 	case preparing:

@@ -128,11 +128,11 @@ func (g *consumerMember) refused(now int64, m Member, code int16) {
 func (g *consumerMember) mayExpire() bool { return g.state != outside && g.state != parting }
 
 func (g *consumerMember) poll(now int64) {
-	if g.state == outside && g.lost && len(g.changes) == 0 && len(g.owned) > 0 && g.polling {
+	if g.state == outside && g.lost && len(g.changes) == 0 && len(g.owned) > 0 && g.present() {
 		m := g.member()
 		g.tell(Lose, g.owned, m)
 	}
-	if g.state == outside && g.polling && !g.leaving && len(g.topics) > 0 && len(g.changes) == 0 && len(g.owned) == 0 {
+	if g.state == outside && g.present() && !g.leaving && len(g.topics) > 0 && len(g.changes) == 0 && len(g.owned) == 0 {
 		g.lost = false
 		g.enter(entering)
 		g.epoch = joinEpoch

@@ -40,9 +40,12 @@ type Core struct {
 	// changes to be told, in order; telling: the first one is being told.
 	changes []Change
 	telling bool
-	// polling: the script polls; expires is when it has not for too long, in ns.
-	polling bool
-	expires int64
+	// polling: the script polls; polled: it has since the last turn; expires is when it has
+	// not for too long, in ns.
+	polling, polled bool
+	expires         int64
+	// joined is the member as of its latest generation or epoch.
+	joined Member
 
 	commits  []*commit
 	fetches  []*fetch
@@ -105,8 +108,12 @@ type Request struct {
 // New returns the core of a member that subscribes to nothing. rng gives jitter and the
 // member id of the consumer protocol.
 func New(cfg Config, meta *cluster.Metadata, rng *rand.Rand) *Core {
+	if cfg.ID == "" || cfg.Protocol == Classic && len(cfg.Assignors) == 0 {
+		panic("group: a member needs a group, and in the classic protocol an assignor")
+	}
 	c := &Core{
-		cfg: cfg, meta: meta, rng: rng,
+		joined: Member{Group: cfg.ID, Generation: -1, Instance: cfg.Instance},
+		cfg:    cfg, meta: meta, rng: rng,
 		finder:   coordinator.New(coordinator.Group, cfg.ID, meta, cfg.Backoff, rng),
 		expires:  cluster.Never,
 		requests: make(map[attempt.ID]*request),
@@ -142,6 +149,7 @@ func (c *Core) Topics() []string {
 // assignment can be made; while it is not, max.poll.interval.ms runs.
 func (c *Core) Polling(now int64, polling bool) {
 	c.polling = polling
+	c.polled = c.polled || polling // however short the poll is
 	c.expires = cluster.Never
 	if !polling {
 		c.expires = now + int64(c.cfg.MaxPollInterval)
@@ -216,7 +224,15 @@ func (c *Core) Owned() []wire.TopicPartition { return c.owned }
 // Member is who the member is at the moment.
 func (c *Core) Member() Member { return c.membership.member() }
 
-// State of the membership, in words of doc.go.
+// Joined is the member as of its latest generation or epoch: what it consumes for. Unlike
+// Member it stays when the member is fenced, so that what is sent on its behalf is refused.
+// (With generation -1 and no id it would count as from nobody in particular.)
+func (c *Core) Joined() Member { return c.joined }
+
+// present tells whether the script takes part in changes.
+func (c *Core) present() bool { return c.polling || c.polled }
+
+// State of the membership, for people.
 func (c *Core) State() string { return c.membership.String() }
 
 // Leave begins to leave the group for good: partitions are revoked (Change), then the
@@ -275,6 +291,9 @@ func (c *Core) fail(err error) {
 
 // event queues an event.
 func (c *Core) event(kind EventKind, m Member, err error) {
+	if kind == Joined {
+		c.joined = m
+	}
 	c.events = append(c.events, Event{Kind: kind, Member: m, Err: err})
 }
 
@@ -301,6 +320,7 @@ func (c *Core) Poll(now int64) []Request {
 			c.membership.poll(now)
 		}
 	}
+	c.polled = false
 	c.pollCommits(now)
 	c.pollFetches(now)
 	if !c.needsCoordinator() {
