@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +32,8 @@ type coming struct {
 	counts     map[client.GroupEvent]int
 	commits    map[attempt.Outcome]int
 	members    int
+	// unserved: the brokers do not know the protocol.
+	unserved bool
 	// live are the members that are there, by name.
 	live map[string]*live
 }
@@ -145,6 +148,10 @@ func (s *coming) member(name, instance string, polls int, leave bool, over *bool
 		e.Tasks.Go(func(task *env.Task) {
 			for i := 0; i < polls && !*over; i++ {
 				recs, events, err := c.Poll(task, 200*time.Millisecond)
+				if errors.Is(err, attempt.ErrVersion) {
+					s.unserved, *over = true, true
+					break
+				}
 				if err != nil {
 					s.t.Errorf("seed %d: %s: %v", s.seed, name, err)
 					break
@@ -180,7 +187,13 @@ func (s *coming) sleep(task *env.Task, d time.Duration) {
 
 func newComing(t *testing.T, seed uint64, cfg group.Config) *coming {
 	return &coming{
-		simulated: simulate(t, seed, map[string]string{"group.initial.rebalance.delay.ms": "300"}), t: t, seed: seed, cfg: cfg,
+		simulated: simulate(t, seed, map[string]string{
+			"group.initial.rebalance.delay.ms":         "300",
+			"group.consumer.session.timeout.ms":        "6000",
+			"group.consumer.heartbeat.interval.ms":     "1000",
+			"group.consumer.min.session.timeout.ms":    "6000",
+			"group.consumer.min.heartbeat.interval.ms": "1000",
+		}), t: t, seed: seed, cfg: cfg,
 		read: make(map[string]int), owner: make(map[wire.TopicPartition]string),
 		live: make(map[string]*live), counts: make(map[client.GroupEvent]int), commits: make(map[attempt.Outcome]int),
 	}
@@ -209,6 +222,9 @@ func (s *coming) run(trouble bool) {
 				}
 			})
 			s.sleep(task, 50*time.Millisecond)
+			if s.unserved {
+				return
+			}
 			if i%60 == 30 {
 				// Somebody comes, stays a while, and leaves or crashes.
 				s.member(fmt.Sprint("v", i), "", 10+s.rng.IntN(40), s.rng.IntN(2) == 0, &over)
@@ -237,6 +253,9 @@ func (s *coming) run(trouble bool) {
 		}
 	}
 	s.until(10*time.Minute, mischief, func() bool { return over && s.members == 0 })
+	if s.unserved {
+		s.t.Skip("the brokers do not serve the protocol")
+	}
 	for _, v := range s.violations {
 		s.t.Error(v)
 	}
@@ -262,6 +281,19 @@ func TestClassicMembersComeAndGo(t *testing.T) {
 			s := newComing(t, 1, shortSessions(group.Classic, a))
 			s.run(false)
 		})
+	}
+}
+
+func TestConsumerProtocolMembersComeAndGo(t *testing.T) {
+	newComing(t, 1, shortSessions(group.Consumer)).run(false)
+}
+
+func TestConsumerProtocolInTrouble(t *testing.T) {
+	for seed := range uint64(6) {
+		newComing(t, seed, shortSessions(group.Consumer)).run(true)
+		if t.Failed() {
+			return
+		}
 	}
 }
 
