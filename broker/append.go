@@ -119,7 +119,7 @@ func (p *partition) release() {
 		}
 	}
 	p.acks = slices.Delete(p.acks, 0, k)
-	for len(p.markers) > 0 && p.leader.HighWatermark() >= p.markers[0].required {
+	for p.leader != nil && len(p.markers) > 0 && p.leader.HighWatermark() >= p.markers[0].required {
 		m := p.markers[0]
 		p.markers = p.markers[1:]
 		m.done(0)

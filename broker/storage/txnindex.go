@@ -10,8 +10,8 @@ import (
 
 // The transaction index of a segment lists the transactions that markers in it abort. It
 // is in memory; its file, <base>.txnindex, is written when the segment is sealed or
-// closed, before there is a later one, and is missing if there is nothing to list. It has
-// no checksum, so recovery makes it again for every segment that it checks.
+// closed, before there is a later one, and is missing, or empty after cleaning, if there is
+// nothing to list. It has no checksum, so recovery makes it again for every segment that it checks.
 
 // AbortedTransactions are the aborted transactions that have records in [from, upTo), which
 // must be below LastStableOffset: the others are not decided. In the order of their
@@ -75,7 +75,7 @@ func (l *Log) loadAborted(t *env.Task, unknown wire.Offset) wire.Offset {
 		}
 		content, err := readFile(t, l.e.Disk, s.path(txnIndexSuffix))
 		list, ok := producers.DecodeAborted(content, s.base, s.next)
-		if err != nil || !ok || len(list) == 0 { // an empty one is not written
+		if err != nil || !ok {
 			l.trace(env.Warn, "transaction-index-rebuilt", env.I("base", s.base))
 			unknown, s.abortedStale = s.base, true
 			continue
