@@ -1,45 +1,16 @@
 package workloads
 
-import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"maps"
-	"math/rand/v2"
-	"time"
+import "math/rand/v2"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-
-	"odradek/broker/env"
-	"odradek/broker/wire"
-	"odradek/workloads/client"
-)
-
-// The parameters of append-read. Producers and consumers differ from one another by
-// their number: acks goes through all, 1 and 0, requests in flight through 1 and 5,
-// compression through the codecs.
-var appendReadDefaults = map[string]int{
-	"topics":              1,
-	"partitions":          3,    // of each topic
-	"replication":         3,    // replication factor
-	"producers":           3,    // the first has acks=all, the second 1, the third 0, and so on
-	"all-acks":            0,    // 1: every producer has acks=all
-	"consumers":           2,    //
-	"operations":          200,  // records of each producer; 0: until told to stop
-	"at-least":            0,    // records of all producers together; before that none stops, told or not
-	"pace-us":             5000, // mean pause between two records of a producer
-	"outstanding":         10,   // records of a producer without a result, at most
-	"value-bytes":         20,   // mean size of a value, at least 8
-	"batch-bytes":         2048, // batch.size
-	"linger-us":           1000, // linger.ms
-	"compressed":          1,    // 1: the producers' codecs differ; 0: none
-	"fetch-bytes":         4096, // max.partition.fetch.bytes
-	"poll-pause-us":       0,    // mean pause between two polls of a consumer
-	"seek-per-mille":      10,   // of a consumer's polls
-	"churn":               1,    // users who create, change and delete other topics
-	"request-timeout-ms":  2000,
-	"delivery-timeout-ms": 10000,
-}
+// The parameters of append-read besides those of a feed. Consumers differ from one another
+// by their number, as producers do.
+var appendReadDefaults = feedAnd(map[string]int{
+	"consumers":      2,
+	"fetch-bytes":    4096, // max.partition.fetch.bytes
+	"poll-pause-us":  0,    // mean pause between two polls of a consumer
+	"seek-per-mille": 10,   // of a consumer's polls
+	"churn":          1,    // users who create, change and delete other topics
+})
 
 func drawAppendRead(r *rand.Rand) map[string]int {
 	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
@@ -75,51 +46,16 @@ func drawAppendRead(r *rand.Rand) map[string]int {
 
 // appendRead: producers with all settings of acks append unique values to a few
 // partitions, consumers by assignment read them, others make topics come and go.
-type appendRead struct {
-	params map[string]int
-	topic  map[string]string
-	// lastValue is the last unique value given out.
-	lastValue uint64
-	// producing counts the producers that are not done.
-	producing int
-}
+type appendRead struct{ *feed }
 
 func newAppendRead(params map[string]int, topic map[string]string) Workload {
-	for _, name := range []string{"topics", "partitions", "outstanding", "batch-bytes", "fetch-bytes", "request-timeout-ms", "delivery-timeout-ms"} {
-		// Zero of these would make nothing happen, or at once.
-		params[name] = max(params[name], 1)
-	}
-	params["value-bytes"] = max(params["value-bytes"], valueSize)
-	return &appendRead{params: params, topic: topic, producing: params["producers"]}
-}
-
-func (w *appendRead) duration(param string, unit time.Duration) time.Duration {
-	return time.Duration(w.params[param]) * unit
-}
-
-func (w *appendRead) requestTimeout() time.Duration {
-	return w.duration("request-timeout-ms", time.Millisecond)
-}
-
-func (w *appendRead) topicName(i int) string { return fmt.Sprintf("append-read-%d", i) }
-
-// partitions lists what the workload writes, sorted.
-func (w *appendRead) partitions() []wire.TopicPartition {
-	var tps []wire.TopicPartition
-	for i := range w.params["topics"] {
-		for p := range w.params["partitions"] {
-			tps = append(tps, wire.TopicPartition{Topic: w.topicName(i), Partition: int32(p)})
-		}
-	}
-	return tps
+	params["fetch-bytes"] = max(params["fetch-bytes"], 1)
+	return &appendRead{newFeed("append-read", params, topic)}
 }
 
 // Users implements Workload.
 func (w *appendRead) Users() []User {
-	var users []User
-	for i := range w.params["producers"] {
-		users = append(users, w.producer(i))
-	}
+	users := w.producers()
 	for i := range w.params["consumers"] {
 		users = append(users, w.consumer(i))
 	}
@@ -127,87 +63,4 @@ func (w *appendRead) Users() []User {
 		users = append(users, w.churner(i))
 	}
 	return users
-}
-
-// setupTimeout bounds the creation of a topic and the election of its leaders.
-const setupTimeout = time.Minute
-
-// Setup implements Workload: it creates the topics and waits for their leaders.
-func (w *appendRead) Setup(t *env.Task, s *Site) error {
-	c := s.client("setup", w.requestTimeout(), nil)
-	defer c.Close()
-	admin := c.NewAdmin().WithTimeout(setupTimeout)
-	for i := range w.params["topics"] {
-		name := w.topicName(i)
-		_, err := admin.CreateTopic(t, client.NewTopic{
-			Name:              name,
-			Partitions:        int32(w.params["partitions"]),
-			ReplicationFactor: int16(w.params["replication"]),
-			Configs:           maps.Clone(w.topic),
-		})
-		// An attempt whose answer was lost may have created it.
-		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", name, err)
-		}
-		if err := awaitLeaders(t, s, admin, name, w.params["partitions"]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func awaitLeaders(t *env.Task, s *Site, admin *client.Admin, topic string, partitions int) error {
-	for until := s.Env.Clock.Now().Add(setupTimeout); s.Env.Clock.Now() < until; s.sleep(t, 50*time.Millisecond) {
-		info, err := admin.DescribeTopic(t, topic)
-		if err != nil {
-			// A broker that has not heard of the topic yet.
-			if errors.Is(err, kerr.UnknownTopicOrPartition) {
-				continue
-			}
-			return fmt.Errorf("describe topic %s: %w", topic, err)
-		}
-		led := 0
-		for _, p := range info.Partitions {
-			if p.Leader != wire.NoNode {
-				led++
-			}
-		}
-		if led == partitions {
-			return nil
-		}
-	}
-	return fmt.Errorf("topic %s has partitions without leaders after %v", topic, setupTimeout)
-}
-
-// valueSize is the size of the part of a record's value that says which it is.
-const valueSize = 8
-
-// nextValue makes a value that no other record of the run has.
-func (w *appendRead) nextValue(rng *rand.Rand) (uint64, []byte) {
-	w.lastValue++
-	mean := w.params["value-bytes"]
-	b := make([]byte, valueSize+rng.IntN(2*(mean-valueSize)+1))
-	binary.BigEndian.PutUint64(b, w.lastValue)
-	// Padding that depends on the value, so that bytes of another record show.
-	for i := valueSize; i < len(b); i++ {
-		b[i] = byte(w.lastValue) + byte(i)
-	}
-	return w.lastValue, b
-}
-
-// noSuchValue stands for record bytes that no user wrote.
-const noSuchValue = ^uint64(0)
-
-// readValue is the inverse of nextValue.
-func readValue(b []byte) uint64 {
-	if len(b) < valueSize {
-		return noSuchValue
-	}
-	v := binary.BigEndian.Uint64(b)
-	for i := valueSize; i < len(b); i++ {
-		if b[i] != byte(v)+byte(i) {
-			return noSuchValue
-		}
-	}
-	return v
 }

@@ -18,7 +18,7 @@ const finalTimeout = time.Minute
 
 // Final implements Workload: a fresh consumer reads every partition from its beginning
 // to its end.
-func (w *appendRead) Final(t *env.Task, s *Site) error {
+func (w *feed) Final(t *env.Task, s *Site) error {
 	for _, tp := range w.partitions() {
 		if err := w.finalRead(t, s, tp); err != nil {
 			return fmt.Errorf("final read of %v: %w", tp, err)
@@ -27,7 +27,7 @@ func (w *appendRead) Final(t *env.Task, s *Site) error {
 	return nil
 }
 
-func (w *appendRead) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) error {
+func (w *feed) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) error {
 	r := reads{site: s, process: "final"}
 	c := s.client(r.process, max(w.requestTimeout(), 5*time.Second), nil)
 	defer c.Close()

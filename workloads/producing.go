@@ -9,8 +9,8 @@ import (
 	"odradek/workloads/client/producer"
 )
 
-// producer is the i-th producer of append-read.
-func (w *appendRead) producer(i int) User {
+// producer is the i-th producer.
+func (w *feed) producer(i int) User {
 	name := fmt.Sprintf("producer-%d", i)
 	return User{Name: name, Run: func(t *env.Task, s *Site) {
 		defer func() { w.producing-- }()
@@ -18,12 +18,13 @@ func (w *appendRead) producer(i int) User {
 	}}
 }
 
-func (w *appendRead) producerConfig(i int) producer.Config {
+func (w *feed) producerConfig(i int) producer.Config {
 	cfg := producer.DefaultConfig()
 	cfg.Acks = []producer.Acks{producer.AcksAll, producer.AcksLeader, producer.AcksNone}[i%3]
 	if w.params["all-acks"] != 0 {
 		cfg.Acks = producer.AcksAll
 	}
+	cfg.Idempotent = w.params["idempotent"] != 0 && cfg.Acks == producer.AcksAll
 	cfg.MaxInFlight = []int{1, 5}[i%2]
 	if w.params["compressed"] != 0 {
 		cfg.Compression = []wire.Compression{wire.None, wire.LZ4, wire.Zstd, wire.Snappy, wire.Gzip}[i%5]
@@ -37,7 +38,7 @@ func (w *appendRead) producerConfig(i int) producer.Config {
 }
 
 // goesOn reports whether a producer that has sent n records sends another.
-func (w *appendRead) goesOn(s *Site, n int) bool {
+func (w *feed) goesOn(s *Site, n int) bool {
 	if w.lastValue < uint64(w.params["at-least"]) {
 		return true
 	}
@@ -46,7 +47,7 @@ func (w *appendRead) goesOn(s *Site, n int) bool {
 
 // produce sends records to random partitions, each as soon as there is room among the
 // outstanding ones and a pause has passed.
-func (w *appendRead) produce(t *env.Task, s *Site, name string, i int) {
+func (w *feed) produce(t *env.Task, s *Site, name string, i int) {
 	cfg := w.producerConfig(i)
 	history := newAppends(s, name, &cfg)
 	c := s.client(name, cfg.RequestTimeout, history)

@@ -69,7 +69,7 @@ func (a *appends) send(p *client.Producer, tp wire.TopicPartition, value uint64,
 	}
 	op := a.site.Recorder.Invoke(history.Event{
 		Time: a.site.now(), Func: history.Append, Process: a.process, Topic: tp.Topic, Partition: tp.Partition,
-		Value: value, Acks: int8(a.cfg.Acks), InFlight: inFlight, Offset: wire.NoOffset,
+		Value: value, Acks: int8(a.cfg.Acks), Idempotent: a.cfg.Idempotent, InFlight: inFlight, Offset: wire.NoOffset,
 	})
 	token := p.SendAsync(r, func(res producer.Result) {
 		delete(a.ops, res.Token)
@@ -111,12 +111,18 @@ func (a *appends) AttemptDone(info client.AttemptInfo) {
 type reads struct {
 	site    *Site
 	process string
+	// member is who the consumer is in its group, nil outside of groups.
+	member func() *history.Member
 }
 
 // polled records the records of a poll, as one operation for each partition: which
 // ones there are is known only afterwards, so the operations begin late, which does no
 // harm because only their ends are judged.
 func (r *reads) polled(records []consumer.Record) {
+	var member *history.Member
+	if r.member != nil {
+		member = r.member()
+	}
 	for len(records) > 0 {
 		tp := records[0].TopicPartition
 		n := 1
@@ -125,6 +131,7 @@ func (r *reads) polled(records []consumer.Record) {
 		}
 		op := r.site.Recorder.Invoke(history.Event{
 			Time: r.site.now(), Func: history.Poll, Process: r.process, Topic: tp.Topic, Partition: tp.Partition, Offset: wire.NoOffset,
+			Member: member,
 		})
 		r.site.Recorder.Return(op, history.Event{
 			Time: r.site.now(), Outcome: history.OK, Offset: records[0].Offset, Records: recordsOf(records[:n]),
