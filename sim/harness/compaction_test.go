@@ -25,12 +25,15 @@ import (
 type countingTable struct {
 	acked, sent map[string]int // by key: the last count
 	users       int
+	// retention is delete.retention.ms. As in Kafka a replica that is away for longer than
+	// that may have missed a tombstone, and bring back what that deleted.
+	retention string
 }
 
 const tableTopic = "table"
 
-func newCountingTable() *countingTable {
-	return &countingTable{acked: make(map[string]int), sent: make(map[string]int), users: 4}
+func newCountingTable(retention string) *countingTable {
+	return &countingTable{acked: make(map[string]int), sent: make(map[string]int), users: 4, retention: retention}
 }
 
 func tableClient(s *workloads.Site, name string) *client.Client {
@@ -44,7 +47,7 @@ func (w *countingTable) Setup(t *env.Task, s *workloads.Site) error {
 	defer c.Close()
 	_, err := c.NewAdmin().CreateTopic(t, client.NewTopic{Name: tableTopic, Partitions: 2, ReplicationFactor: 3, Configs: map[string]string{
 		"cleanup.policy": "compact", "segment.bytes": "1200", "min.cleanable.dirty.ratio": "0.05", "min.insync.replicas": "2",
-		"delete.retention.ms": "700", "file.delete.delay.ms": "200", "index.interval.bytes": "300",
+		"delete.retention.ms": w.retention, "file.delete.delay.ms": "200", "index.interval.bytes": "300",
 	}})
 	return err
 }
@@ -167,7 +170,7 @@ func TestCompactionUnderFaults(t *testing.T) {
 	reached := uint64(0)
 	for seed := uint64(1); seed <= seeds; seed++ {
 		res, err := Run(compactingPlan(seed, survivableKinds...), Options{
-			Workload: newCountingTable(), Guarantees: func(g *history.Guarantees) { g.Compaction = true },
+			Workload: newCountingTable("60000"), Guarantees: func(g *history.Guarantees) { g.Compaction = true },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -184,13 +187,29 @@ func TestCompactionUnderFaults(t *testing.T) {
 	}
 }
 
+// TestTombstonesGo has tombstones expire all the time, without faults.
+func TestTombstonesGo(t *testing.T) {
+	t.Parallel()
+	for seed := uint64(1); seed <= 2; seed++ {
+		p := compactingPlan(seed)
+		p.Events = nil
+		res, err := Run(p, Options{Workload: newCountingTable("300"), Guarantees: func(g *history.Guarantees) { g.Compaction = true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Verdict != OK {
+			t.Errorf("seed %d: %v", seed, res.Anomalies)
+		}
+	}
+}
+
 // TestCompactionAboveTheHighWatermarkIsFound plants row 50 of the zoo.
 func TestCompactionAboveTheHighWatermarkIsFound(t *testing.T) {
 	t.Parallel()
 	for seed := uint64(1); seed <= 5; seed++ {
 		p := compactingPlan(seed, survivableKinds...)
 		p.Armed = []fault.Failpoint{{Name: string(failpoint.ZooCleaningAboveHighWatermark), Terms: "return(true)"}}
-		res, err := Run(p, Options{Workload: newCountingTable()})
+		res, err := Run(p, Options{Workload: newCountingTable("60000")})
 		if err != nil {
 			t.Fatal(err)
 		}
