@@ -22,7 +22,6 @@ type chronicle struct {
 	byGroup  map[string]*group
 	inits    []*initOp            // as returned
 	isolated map[string]Isolation // by process: the weakest isolation of its polls
-	keyed    bool                 // some append has a key
 }
 
 // collector reads a history from front to back.
@@ -115,7 +114,6 @@ func (c *collector) invoked(e *Event) {
 		p := c.of(e)
 		p.appends = append(p.appends, a)
 		p.byValue[a.value] = a
-		c.keyed = c.keyed || a.key != ""
 		if a.txn != nil {
 			a.txn.appends = append(a.txn.appends, a)
 		}
@@ -140,12 +138,12 @@ func (c *collector) invoked(e *Event) {
 			w.txn.offsets = append(w.txn.offsets, w)
 		}
 	case Begin:
-		t := &transaction{op: e.Op, process: e.Process, producer: e.Producer, begun: e.Time}
+		t := &transaction{op: e.Op, process: e.Process, producer: e.Producer}
 		c.byTxn[e.Op] = t
 		c.txns = append(c.txns, t)
 	case End:
 		if t := c.byTxn[e.Txn]; t != nil {
-			end := &endOp{invokeSeq: e.Seq, returnSeq: never, invoked: e.Time, commit: e.Commit, outcome: Unknown}
+			end := &endOp{invokeSeq: e.Seq, returnSeq: never, commit: e.Commit, outcome: Unknown}
 			t.ends = append(t.ends, end)
 			c.ends[e.Op] = end
 		}

@@ -57,7 +57,6 @@ type commitAttempt struct {
 	who       *membership // nil if the process was none
 	invokeSeq int64
 	returnSeq int64
-	time      int64
 	// overtaken is the event that showed a newer generation before it was invoked.
 	overtaken  int64
 	generation int32
@@ -126,7 +125,7 @@ func (g *group) end(m *membership, seq int64) {
 // attempted takes down that a member asks the coordinator for something that only members
 // get.
 func (g *group) attempted(e *Event) *commitAttempt {
-	a := &commitAttempt{invokeSeq: e.Seq, time: e.Time, generation: e.Member.Generation, commit: e.Func == Commit}
+	a := &commitAttempt{invokeSeq: e.Seq, generation: e.Member.Generation, commit: e.Func == Commit}
 	if m := g.current[e.Process]; m != nil && m.ID == e.Member.ID && m.ID != "" {
 		a.who = m
 		if m.Generation == e.Member.Generation {

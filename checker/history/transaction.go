@@ -10,7 +10,6 @@ type transaction struct {
 	op       int64 // of its begin
 	process  string
 	producer *Producer // nil if not told
-	begun    int64     // time
 	appends  []*appendOp
 	offsets  []*offsetWrite
 	ends     []*endOp
@@ -37,7 +36,6 @@ const (
 // endOp is one call of commit or abort.
 type endOp struct {
 	invokeSeq, returnSeq int64 // returnSeq is never if it did not return
-	invoked              int64 // time
 	commit               bool
 	outcome              Outcome
 }
