@@ -30,3 +30,7 @@ func (a *Admin) UpdateFeature(t *env.Task, name string, level int16) error {
 		},
 	})
 }
+
+// FinalizedLevel is the level at which the cluster has finalised a feature, 0 if it has not
+// or if no broker has answered yet: brokers tell it when a connection is made.
+func (a *Admin) FinalizedLevel(name string) int16 { return a.net.features.levels[name] }
