@@ -78,7 +78,7 @@ func TestProducersAreHeldToTheirSequence(t *testing.T) {
 		for i := range int32(5) {
 			wantProduced(t, "next", conn.produceAs(task, at(2, 1+i), false), 3+int64(i))
 		}
-		wantCode(t, "older than the window", conn.produceAs(task, at(2, 0), false).ErrorCode, kerr.DuplicateSequenceNumber)
+		wantCode(t, "older than the window", conn.produceAs(task, at(2, 0), false).ErrorCode, kerr.OutOfOrderSequenceNumber)
 		if end := conn.latest(task, 0); end != 8 {
 			t.Errorf("the log ends at %d, want 8", end)
 		}

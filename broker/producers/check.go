@@ -60,9 +60,9 @@ func refuse(code *kerr.Error, format string, args ...any) *Refusal {
 // A producer that is not known may begin with any sequence number, since what it appended
 // before may have been deleted (KIP-360), except under transaction version 2.
 //
-// Deviation: Kafka says OUT_OF_ORDER_SEQUENCE_NUMBER of every copy older than the window.
-// Where all batches of the epoch were seen here, DUPLICATE_SEQUENCE_NUMBER is true, and
-// clients take it for the success that it is.
+// A copy of a batch older than the window is out of order, as in Kafka: to call it the
+// duplicate that it is would be an acknowledgement, and nobody remembers where the first
+// copy is, so that nobody can wait for the high watermark to pass it.
 func (s *State) Check(h *wire.BatchHeader, r Rules) (first Batch, duplicate bool, err error) {
 	p := s.producers[h.ProducerID]
 	if p != nil {
@@ -122,8 +122,6 @@ func (s *State) checkSequence(h *wire.BatchHeader, p *producer) *Refusal {
 		return nil
 	case h.BaseSequence == nextSequence(p.lastSequence()):
 		return nil
-	case p.passed(h.LastSequence()):
-		return refuse(kerr.DuplicateSequenceNumber, "sequence %d of producer %d, of which the last %d batches begin with %d", h.BaseSequence, h.ProducerID, p.n, p.window[0].FirstSequence)
 	}
 	return refuse(kerr.OutOfOrderSequenceNumber, "sequence %d of producer %d after %d", h.BaseSequence, h.ProducerID, p.lastSequence())
 }

@@ -49,9 +49,6 @@ type producer struct {
 	start            wire.Offset // of the open transaction
 	window           [WindowSize]Batch
 	n                int // in the window
-	// whole says that the epoch's batches were all seen, from sequence 0 on. A snapshot
-	// does not tell.
-	whole bool
 }
 
 func (p *producer) view(id int64) Producer {
@@ -61,10 +58,10 @@ func (p *producer) view(id int64) Producer {
 	}
 }
 
-// setEpoch begins a new epoch if it is one; its batches begin with sequence first.
-func (p *producer) setEpoch(epoch int16, first int32) {
+// setEpoch begins a new epoch if it is one.
+func (p *producer) setEpoch(epoch int16) {
 	if p.epoch != epoch {
-		p.epoch, p.n, p.whole = epoch, 0, first == 0
+		p.epoch, p.n = epoch, 0
 	}
 }
 
@@ -92,14 +89,4 @@ func (p *producer) find(first, last int32) (Batch, bool) {
 		}
 	}
 	return Batch{}, false
-}
-
-// passed reports whether a sequence number is certain to have been appended before the
-// window. Half of the numbers are taken to be behind, because they wrap.
-func (p *producer) passed(last int32) bool {
-	if !p.whole || p.n == 0 {
-		return false
-	}
-	behind := (p.window[0].FirstSequence - last) & (1<<31 - 1)
-	return behind > 0 && behind < 1<<30
 }

@@ -99,15 +99,6 @@ func (m *model) allowed(h *wire.BatchHeader) (copyAt wire.Offset, errs []*kerr.E
 	switch {
 	case h.BaseSequence != due:
 		errs = []*kerr.Error{kerr.OutOfOrderSequenceNumber}
-		have := map[int32]bool{}
-		for _, b := range batches {
-			for i := range b.LastOffsetDelta + 1 {
-				have[wire.AddSequence(b.BaseSequence, i)] = true
-			}
-		}
-		if have[h.BaseSequence] && have[h.LastSequence()] {
-			errs = append(errs, kerr.DuplicateSequenceNumber) // which is a success for the producer
-		}
 	case m.open(h.ProducerID, m.end()) != wire.NoOffset && !h.Transactional():
 		errs = []*kerr.Error{kerr.InvalidTxnState}
 	}

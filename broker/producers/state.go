@@ -74,7 +74,7 @@ func (s *State) producer(id int64) *producer {
 // everything queued is: its offsets are final.
 func (s *State) Append(h *wire.BatchHeader) {
 	p := s.producer(h.ProducerID)
-	p.setEpoch(h.ProducerEpoch, h.BaseSequence)
+	p.setEpoch(h.ProducerEpoch)
 	p.add(Batch{
 		FirstSequence: h.BaseSequence, LastSequence: h.LastSequence(),
 		FirstOffset: h.BaseOffset, LastOffset: h.LastOffset(), Timestamp: h.MaxTimestamp,
@@ -96,7 +96,7 @@ func (s *State) End(h *wire.BatchHeader, m wire.EndMarker) (AbortedTransaction, 
 	p := s.producer(h.ProducerID)
 	// Nothing that was verified before may be appended now (KIP-890).
 	delete(s.verifying, h.ProducerID)
-	p.setEpoch(h.ProducerEpoch, 0)
+	p.setEpoch(h.ProducerEpoch)
 	p.coordinatorEpoch = m.CoordinatorEpoch
 	p.timestamp = h.MaxTimestamp
 	if p.start == wire.NoOffset {
