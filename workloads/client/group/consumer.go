@@ -266,7 +266,7 @@ func (g *consumerMember) resolve() (tps []wire.TopicPartition, whole bool) {
 	for _, t := range g.target {
 		name, ok := g.meta.TopicName(t.id)
 		if !ok {
-			// What is owned of it stays: the name of a deleted topic, for instance.
+			// Another incarnation, or news: assigned once the metadata have it.
 			whole = false
 			g.meta.RequestUpdate()
 			continue
