@@ -17,6 +17,7 @@
 // coordinator, the metadata quorum, clients) a [Builder].
 //
 //	batch.go record.go builder.go      the record batch, magic 2 (KIP-98)
+//	marker.go                          the control batch that ends a transaction
 //	validate.go                        what a leader checks before it appends
 //	compress.go snappy.go              codecs
 //	request.go shape.go shapes.go      frames in, walked before they are decoded

@@ -21,6 +21,23 @@ func TestEndMarkerIsReadAsItWasBuilt(t *testing.T) {
 	}
 }
 
+// A follower reads markers that a leader sent.
+func FuzzReadEndMarker(f *testing.F) {
+	marker := BuildEndMarker(7, 2, EndMarker{Commit: true, CoordinatorEpoch: 3}, 1234)
+	f.Add(marker[BatchHeaderSize:])
+	f.Add([]byte{0x7f, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, records []byte) {
+		raw := append(marker[:BatchHeaderSize:BatchHeaderSize], records...)
+		h, err := ReadBatchHeader(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := ReadEndMarker(&h, raw); ok && err != nil || err != nil && !errors.Is(err, ErrInvalidRecord) {
+			t.Errorf("read %v, %v", ok, err)
+		}
+	})
+}
+
 func TestOtherBatchesAreNoEndMarkers(t *testing.T) {
 	data := NewBuilder(BatchOptions{Producer: &Producer{ID: 1}})
 	data.Append(0, nil, nil)
