@@ -43,6 +43,8 @@ type appends struct {
 	site    *Site
 	process string
 	cfg     *producer.Config
+	// txn is the transaction under way, by the operation of its begin; 0 outside.
+	txn int64
 	// ops of the appends by token, and of the requests that are under way.
 	ops      map[producer.Token]int64
 	requests map[requestKey]int64
@@ -62,21 +64,25 @@ func newAppends(s *Site, process string, cfg *producer.Config) *appends {
 
 // send sends a record and records its append; done is called with the result.
 func (a *appends) send(p *client.Producer, tp wire.TopicPartition, value uint64, r producer.Record, done func()) {
+	a.sendAs(p, history.Event{Topic: tp.Topic, Partition: tp.Partition, Value: value}, r, func(producer.Result) { done() })
+}
+
+// sendAs does so with what else the history is to say about the append.
+func (a *appends) sendAs(p *client.Producer, e history.Event, r producer.Record, done func(producer.Result)) {
 	inFlight := a.cfg.MaxInFlight
 	if a.cfg.Acks == producer.AcksNone {
 		// A request without an answer is in flight for as long as the network likes.
 		inFlight = max(inFlight, 2)
 	}
-	op := a.site.Recorder.Invoke(history.Event{
-		Time: a.site.now(), Func: history.Append, Process: a.process, Topic: tp.Topic, Partition: tp.Partition,
-		Value: value, Acks: int8(a.cfg.Acks), Idempotent: a.cfg.Idempotent, InFlight: inFlight, Offset: wire.NoOffset,
-	})
+	e.Time, e.Func, e.Process, e.Txn, e.Offset = a.site.now(), history.Append, a.process, a.txn, wire.NoOffset
+	e.Acks, e.Idempotent, e.InFlight = int8(a.cfg.Acks), a.cfg.Idempotent || a.cfg.TransactionalID != "", inFlight
+	op := a.site.Recorder.Invoke(e)
 	token := p.SendAsync(r, func(res producer.Result) {
 		delete(a.ops, res.Token)
 		a.site.Recorder.Return(op, history.Event{
 			Time: a.site.now(), Outcome: outcomeOf(res.Outcome), Offset: res.Offset, Code: codeOf(res.Err), Detail: detailOf(res.Err),
 		})
-		done()
+		done(res)
 	})
 	a.ops[token] = op
 }
@@ -111,6 +117,8 @@ func (a *appends) AttemptDone(info client.AttemptInfo) {
 type reads struct {
 	site    *Site
 	process string
+	// isolation that it reads with.
+	isolation history.Isolation
 	// member is who the consumer is in its group, nil outside of groups.
 	member func() *history.Member
 }
@@ -131,7 +139,7 @@ func (r *reads) polled(records []consumer.Record) {
 		}
 		op := r.site.Recorder.Invoke(history.Event{
 			Time: r.site.now(), Func: history.Poll, Process: r.process, Topic: tp.Topic, Partition: tp.Partition, Offset: wire.NoOffset,
-			Member: member,
+			Member: member, Isolation: r.isolation,
 		})
 		r.site.Recorder.Return(op, history.Event{
 			Time: r.site.now(), Outcome: history.OK, Offset: records[0].Offset, Records: recordsOf(records[:n]),
@@ -143,9 +151,25 @@ func (r *reads) polled(records []consumer.Record) {
 func recordsOf(records []consumer.Record) []history.Record {
 	out := make([]history.Record, len(records))
 	for i := range records {
-		out[i] = history.Record{Offset: records[i].Offset, Value: readValue(records[i].Value)}
+		out[i] = history.Record{Offset: records[i].Offset, Value: valueOf(&records[i])}
 	}
 	return out
+}
+
+// valueHeader has the unique value of a tombstone, which has no value to have it in.
+const valueHeader = "value"
+
+// valueOf is the unique value of a record.
+func valueOf(r *consumer.Record) uint64 {
+	if r.Value != nil {
+		return readValue(r.Value)
+	}
+	for _, h := range r.Headers {
+		if h.Key == valueHeader {
+			return readValue(h.Value)
+		}
+	}
+	return noSuchValue
 }
 
 // moved records that the position changed otherwise than by reading; NoOffset if it is
@@ -160,7 +184,7 @@ func (r *reads) moved(tp wire.TopicPartition, to wire.Offset, why string) {
 func (r *reads) listed(tp wire.TopicPartition, which string, ask func() (client.ListedOffset, error)) (client.ListedOffset, error) {
 	op := r.site.Recorder.Invoke(history.Event{
 		Time: r.site.now(), Func: history.ListOffsets, Process: r.process, Topic: tp.Topic, Partition: tp.Partition,
-		Which: which, Offset: wire.NoOffset,
+		Which: which, Isolation: r.isolation, Offset: wire.NoOffset,
 	})
 	got, err := ask()
 	e := history.Event{Time: r.site.now(), Outcome: history.OK, Offset: got.Offset, Epoch: got.Epoch}

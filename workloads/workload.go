@@ -71,6 +71,13 @@ type Workload interface {
 	Final(t *env.Task, s *Site) error
 }
 
+// Promising is a Workload whose history is judged by more than the run's configuration:
+// the topics that are compacted, the jobs that are to be exactly once.
+type Promising interface {
+	Workload
+	Promise(g *history.Guarantees)
+}
+
 // Finding is a workload's own judgement of what it read in the end. The workloads of
 // this package have none, they leave judging to the checkers; those of other people's
 // tests know what their application promises.

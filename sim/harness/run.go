@@ -59,6 +59,7 @@ func Run(p *fault.Plan, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
+	r.workload = w
 	began := r.wall()
 	r.k.SetRecorder(r.recorder(o.Trace))
 	r.history = history.NewRecorder(o.History)
@@ -94,13 +95,14 @@ func (r *run) guarded(fn func()) (p *sim.Panic) {
 
 // run is one run under way.
 type run struct {
-	plan    *fault.Plan
-	opts    Options
-	k       *sim.Kernel
-	cluster *cluster.Cluster
-	striker *fault.Striker
-	history *history.Recorder
-	excuses *excuses
+	plan     *fault.Plan
+	opts     Options
+	k        *sim.Kernel
+	cluster  *cluster.Cluster
+	workload workloads.Workload
+	striker  *fault.Striker
+	history  *history.Recorder
+	excuses  *excuses
 	// invariants are checked at every step.
 	invariants *invariants
 
@@ -313,6 +315,9 @@ func (r *run) result() *Result {
 func (r *run) judge() *Result {
 	res := r.result()
 	g := history.Guarantees{Excuses: r.excuses.list}
+	if w, ok := r.workload.(workloads.Promising); ok {
+		w.Promise(&g)
+	}
 	if r.opts.Guarantees != nil {
 		r.opts.Guarantees(&g)
 	}
