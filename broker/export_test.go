@@ -9,8 +9,10 @@ type Held struct {
 	Unsent   int // bytes of answers
 	Fetches  int // parked
 	Acks     int // produces that wait for the high watermark
-	Sessions int
-	Early    int // requests before the metadata was replayed
+	// Unverified are produces that wait for a transaction coordinator.
+	Unverified int
+	Sessions   int
+	Early      int // requests before the metadata was replayed
 	// Coordinated are requests that the shards of groups and transactions hold.
 	Coordinated int
 }
@@ -27,6 +29,9 @@ func (n *Node) Held() Held {
 	for _, p := range n.replicas.list {
 		h.Fetches += len(p.fetches)
 		h.Acks += len(p.acks)
+		for _, v := range p.verifications {
+			h.Unverified += len(v.waiting)
+		}
 	}
 	for _, c := range n.coordinators.list {
 		h.Coordinated += len(c.waiting) + len(c.marking)

@@ -67,7 +67,9 @@ func TestProducersAreHeldToTheirSequence(t *testing.T) {
 		l.createTopic(task, "orders", nil, []int32{1})
 		conn := l.dial(task, 1)
 		p := wire.Producer{ID: 7, Epoch: 1}
-		at := func(epoch int16, sequence int32) wire.Producer { return wire.Producer{ID: p.ID, Epoch: epoch, Sequence: sequence} }
+		at := func(epoch int16, sequence int32) wire.Producer {
+			return wire.Producer{ID: p.ID, Epoch: epoch, Sequence: sequence}
+		}
 		wantProduced(t, "first", conn.produceAs(task, at(1, 0), false), 0)
 		wantProduced(t, "second", conn.produceAs(task, at(1, 1), false), 1)
 		wantProduced(t, "first again", conn.produceAs(task, at(1, 0), false), 0)
@@ -104,7 +106,9 @@ func TestRetryIsDeduplicatedByTheNextLeader(t *testing.T) {
 	for _, how := range []string{"another leader", "restart of all", "power loss of all"} {
 		t.Run(how, func(t *testing.T) {
 			l := newLab(t, 3, nil)
-			l.do(func(task *env.Task) { l.createTopic(task, "orders", map[string]string{"flush.messages": "1"}, []int32{1, 2, 3}) })
+			l.do(func(task *env.Task) {
+				l.createTopic(task, "orders", map[string]string{"flush.messages": "1"}, []int32{1, 2, 3})
+			})
 			first, _ := l.leaders("orders", 0)
 			l.do(func(task *env.Task) {
 				conn := l.dial(task, first)
@@ -280,6 +284,65 @@ func TestRefusedBatchLeavesNoTrace(t *testing.T) {
 			again := conn.produceAs(task, wire.Producer{ID: 7, Sequence: 1}, false)
 			if end := conn.latest(task, 0); again.ErrorCode != 0 || (end == 2) != planted || end != 2 && end != 3 {
 				t.Errorf("planted %v: answered %v with offset %d, and the log ends at %d", planted, kerr.ErrorForCode(again.ErrorCode), again.BaseOffset, end)
+			}
+		})
+	}
+}
+
+// The first batch of a transaction waits for the coordinator, those behind it wait with it,
+// and none overtakes another.
+func TestBatchesKeepTheirOrderWhileVerified(t *testing.T) {
+	for _, version := range []int16{9, 12} {
+		l := newLab(t, 1, map[string]string{"transaction.state.log.num.partitions": "1", "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1"})
+		l.do(func(task *env.Task) {
+			l.createTopic(task, "orders", nil, []int32{1})
+			tx := l.transactional(task, "t")
+			conn := l.dial(task, 1)
+			send := func(sequence int32) {
+				p := wire.Producer{ID: tx.producer, Epoch: tx.epoch, Sequence: sequence}
+				req := produceTo("orders", 0, 1, batch(t, wire.BatchOptions{Producer: &p, Transactional: true}, "v"))
+				req.TransactionID = kmsg.StringPtr("t")
+				conn.send(req, version)
+			}
+			answers := func(n int32) (got []kmsg.ProduceResponseTopicPartition) {
+				req := kmsg.NewPtrProduceRequest()
+				req.Version = version
+				for i := range n {
+					got = append(got, conn.answer(task, conn.corr-n+1+i, req).(*kmsg.ProduceResponse).Topics[0].Partitions[0])
+				}
+				return got
+			}
+			if version < 12 {
+				// Not in the transaction: refused, and what follows it as well.
+				send(0)
+				send(1)
+				for _, p := range answers(2) {
+					wantCode(t, "before it is added", p.ErrorCode, kerr.InvalidTxnState)
+				}
+				add := kmsg.NewPtrAddPartitionsToTxnRequest()
+				add.TransactionalID, add.ProducerID, add.ProducerEpoch = "t", tx.producer, tx.epoch
+				add.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "orders", Partitions: []int32{0}}}
+				added := conn.call(task, add, 3).(*kmsg.AddPartitionsToTxnResponse)
+				wantCode(t, "add", added.Topics[0].Partitions[0].ErrorCode, nil)
+			}
+			for i := range int32(4) {
+				send(i)
+			}
+			for i, p := range answers(4) {
+				wantProduced(t, "pipelined", p, int64(i))
+			}
+
+			// Who hangs up meanwhile is not waited for.
+			tx.end(task, true)
+			gone := l.dial(task, 1)
+			p := wire.Producer{ID: tx.producer, Epoch: tx.epoch, Sequence: 4}
+			req := produceTo("orders", 0, -1, batch(t, wire.BatchOptions{Producer: &p, Transactional: true}, "v"))
+			req.TransactionID = kmsg.StringPtr("t")
+			gone.send(req, version)
+			gone.c.Close()
+			task.Sleep(l.env.Clock, time.Second)
+			if held := l.c.Node(1).Broker.Held(); held.Unverified != 0 {
+				t.Errorf("held: %+v", held)
 			}
 		})
 	}
