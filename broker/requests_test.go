@@ -433,7 +433,7 @@ func TestSmallErrors(t *testing.T) {
 		init.TransactionalID = kmsg.StringPtr("")
 		wantCode(t, "an empty transactional id", conn.call(task, init, 4).(*kmsg.InitProducerIDResponse).ErrorCode, kerr.InvalidRequest)
 		init.TransactionalID = kmsg.StringPtr("t")
-		wantCode(t, "a transactional id", conn.call(task, init, 4).(*kmsg.InitProducerIDResponse).ErrorCode, kerr.CoordinatorNotAvailable)
+		wantCode(t, "a transactional id", conn.call(task, init, 4).(*kmsg.InitProducerIDResponse).ErrorCode, kerr.NotCoordinator)
 
 		list := kmsg.NewPtrListConfigResourcesRequest()
 		list.ResourceTypes = []int8{99}

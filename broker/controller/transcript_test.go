@@ -64,7 +64,7 @@ func newStory(t *testing.T) *story {
 	s.cfg = Config{
 		ClusterID: testCluster, NumPartitions: 1, ReplicationFactor: 1, DeleteTopics: true,
 		SessionTimeout: 9 * time.Second, RebalanceInterval: 300 * time.Second, UncleanInterval: 300 * time.Second,
-		Features: DefaultFeatures(), Supported: SupportedFeatures(),
+		Features: DefaultFeatures()[:2], Supported: SupportedFeatures(),
 		Rand: rand.New(rand.NewPCG(1, 2)), Fail: s.fail,
 	}
 	s.c = New(s.cfg)

@@ -18,6 +18,9 @@ func (a *Admin) UpdateFeature(t *env.Task, name string, level int16) error {
 			req.TimeoutMillis = int32(wait / time.Millisecond)
 			u := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
 			u.Feature, u.MaxVersionLevel, u.UpgradeType = name, level, 1
+			if level < a.FinalizedLevel(name) {
+				u.UpgradeType = 2 // a downgrade, if it loses nothing
+			}
 			req.FeatureUpdates = append(req.FeatureUpdates, u)
 			return req
 		},

@@ -237,13 +237,13 @@ func TestTransactionsInASimulatedCluster(t *testing.T) {
 		over, begun := false, false
 		s.user("c1", func(task *env.Task, cl *client.Client) {
 			createTopic(t, task, cl, "a", 3)
-			upgrade := func() {
-				if err := cl.NewAdmin().UpdateFeature(task, "transaction.version", 2); err != nil {
+			finalise := func(level int16) {
+				if err := cl.NewAdmin().UpdateFeature(task, "transaction.version", level); err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 				}
 			}
-			if seed%3 == 1 {
-				upgrade()
+			if seed%3 != 1 {
+				finalise(1)
 			}
 			cfg := producer.DefaultConfig()
 			cfg.TransactionalID = "t"
@@ -252,7 +252,7 @@ func TestTransactionsInASimulatedCluster(t *testing.T) {
 			var p *client.Producer
 			for i := range 30 {
 				if seed%3 == 2 && i == 15 {
-					upgrade() // the producer goes over to the second protocol when it may
+					finalise(2) // the producer goes over to the second protocol when it may
 				}
 				for p == nil {
 					p = cl.NewProducer(cfg)
