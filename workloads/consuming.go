@@ -40,7 +40,8 @@ func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
 	c := s.client(name, w.requestTimeout(), nil)
 	defer c.Close()
 	rng := s.Env.Rand.Stream("workload/" + name)
-	reader := &reader{reads: reads{site: s, process: name}, consumer: c.NewConsumer(cfg)}
+	con := c.NewConsumer(cfg)
+	reader := &reader{positions{reads{site: s, process: name}, con}, con}
 	admin := c.NewAdmin().WithTimeout(w.requestTimeout())
 	tps := w.share(rng)
 	pause := int64(w.duration("poll-pause-us", time.Microsecond))
@@ -102,12 +103,8 @@ func (w *appendRead) wander(t *env.Task, rng *rand.Rand, r *reader, admin *clien
 
 // reader polls a consumer and deals with what does not simply go on.
 type reader struct {
-	reads
+	positions
 	consumer *client.Consumer
-}
-
-func (r *reader) fromBeginning(tp wire.TopicPartition) {
-	r.consumer.SeekTo(tp, consumer.ResetEarliest, 0)
 }
 
 // poll reports whether anything came.
@@ -122,9 +119,25 @@ func (r *reader) poll(t *env.Task, wait time.Duration) bool {
 	return len(records)+len(events) > 0
 }
 
+// seeker is a consumer of either kind, as far as its positions go.
+type seeker interface {
+	Seek(tp wire.TopicPartition, p consumer.Position)
+	SeekTo(tp wire.TopicPartition, to consumer.Reset, timestamp int64)
+}
+
+// positions records where a consumer reads, and moves it where it does not simply go on.
+type positions struct {
+	reads
+	seeker seeker
+}
+
+func (r *positions) fromBeginning(tp wire.TopicPartition) {
+	r.seeker.SeekTo(tp, consumer.ResetEarliest, 0)
+}
+
 // event records an event and, where the consumer stands still, goes on as a user
 // would: where the logs part, else where it stood, else from the beginning.
-func (r *reader) event(e consumer.Event) {
+func (r *positions) event(e consumer.Event) {
 	why := e.Kind.String()
 	if e.Err != nil {
 		why += ": " + e.Err.Error()
@@ -136,10 +149,10 @@ func (r *reader) event(e consumer.Event) {
 		r.moved(e.TopicPartition, wire.NoOffset, why) // a reset follows
 	case e.Kind == consumer.Truncated && e.To.Offset != wire.NoOffset:
 		r.moved(e.TopicPartition, e.To.Offset, why)
-		r.consumer.Seek(e.TopicPartition, e.To)
+		r.seeker.Seek(e.TopicPartition, e.To)
 	case e.Kind == consumer.Corrupt:
 		r.moved(e.TopicPartition, e.From.Offset, why)
-		r.consumer.Seek(e.TopicPartition, e.From)
+		r.seeker.Seek(e.TopicPartition, e.From)
 	default:
 		r.moved(e.TopicPartition, wire.NoOffset, why)
 		r.fromBeginning(e.TopicPartition)

@@ -104,7 +104,9 @@ type kind struct {
 }
 
 var kinds = map[string]kind{
-	"append-read": {defaults: appendReadDefaults, draw: drawAppendRead, make: newAppendRead},
+	"append-read":      {defaults: appendReadDefaults, draw: drawAppendRead, make: newAppendRead},
+	"group-churn":      {defaults: groupChurnDefaults, draw: drawGroupChurn, make: newGroupChurn},
+	"queue-and-pubsub": {defaults: queueAndPubsubDefaults, draw: drawQueueAndPubsub, make: newQueueAndPubsub},
 }
 
 // Names lists the workloads, sorted.
