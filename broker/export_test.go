@@ -9,6 +9,7 @@ type Held struct {
 	Unsent   int // bytes of answers
 	Fetches  int // parked
 	Acks     int // produces that wait for the high watermark
+	Deletes  int // DeleteRecords that wait for replicas, by partition
 	// Unverified are produces that wait for a transaction coordinator.
 	Unverified int
 	Sessions   int
@@ -29,6 +30,7 @@ func (n *Node) Held() Held {
 	for _, p := range n.replicas.list {
 		h.Fetches += len(p.fetches)
 		h.Acks += len(p.acks)
+		h.Deletes += len(p.deletions)
 		for _, v := range p.verifications {
 			h.Unverified += len(v.waiting)
 		}

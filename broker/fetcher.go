@@ -308,7 +308,7 @@ func (fs *fetchers) actOn(p *partition, s replica.FollowerStep, records []byte) 
 	case replica.OpNone:
 	case replica.OpAppend:
 		finish := begin()
-		p.log.AppendAsFollower(records, false, func(_ storage.AppendResult, err error) {
+		p.appendFetched(records, func(err error) {
 			finish(err, func(now int64) replica.FollowerStep { return follower.OnAppended(now, p.log.LogEndOffset()) })
 		})
 	case replica.OpTruncate, replica.OpRestart:
@@ -330,6 +330,36 @@ func (fs *fetchers) actOn(p *partition, s replica.FollowerStep, records []byte) 
 	case replica.OpAskOffsets:
 		fs.askOffsets(p, leader, epoch)
 	}
+}
+
+// appendFetched appends what the follower has fetched. DeleteRecords may have put the
+// leader's log start into a batch: a follower that begins there gets the whole batch, and
+// its empty log has to begin with that.
+func (p *partition) appendFetched(records []byte, done func(error)) {
+	h, err := wire.ReadBatchHeader(records)
+	start := p.log.LogStartOffset()
+	if err != nil || h.BaseOffset >= start {
+		p.log.AppendAsFollower(records, false, func(_ storage.AppendResult, err error) { done(err) })
+		return
+	}
+	p.cutting = true // until the log is again what the follower takes it for
+	end := func(err error) {
+		p.cutting = false
+		done(err)
+	}
+	p.log.TruncateFullyAndStartAt(h.BaseOffset, func(err error) {
+		if err != nil {
+			end(err)
+			return
+		}
+		p.log.AppendAsFollower(records, false, func(_ storage.AppendResult, err error) {
+			if err != nil {
+				end(err)
+				return
+			}
+			p.log.DeleteRecords(start, end)
+		})
+	})
 }
 
 // storageFailed follows an error of storage work for a follower. What the leader sent

@@ -378,6 +378,17 @@ func TestEveryVersionIsAnswered(t *testing.T) {
 		}},
 	}
 	maps.Copy(tests, servedGroups())
+	tests[kmsg.DeleteRecords] = served{0, 2, func(int16) kmsg.Request {
+		return deleteRecords("orders", 0, 0)
+	}, func(t *testing.T, _ int16, resp kmsg.Response) {
+		r := resp.(*kmsg.DeleteRecordsResponse)
+		if len(r.Topics) != 1 || r.Topics[0].Topic != "orders" || len(r.Topics[0].Partitions) != 1 {
+			t.Fatalf("answer %+v", r)
+		}
+		if p := r.Topics[0].Partitions[0]; p.ErrorCode != 0 || p.LowWatermark != 0 || p.Partition != 0 {
+			t.Errorf("partition %+v", p)
+		}
+	}}
 	var advertised []kmsg.ApiVersionsResponseApiKey
 	l.do(func(task *env.Task) {
 		maps.Copy(tests, servedTransactions(l.beginTransactions(task)))

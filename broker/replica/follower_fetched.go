@@ -45,7 +45,7 @@ func (f *Follower) OnFetched(now int64, sent FetchPosition, got FetchedPartition
 		s := f.truncateFor(f.divergence(got.Diverging), got.LogStart)
 		f.cutFrom = from
 		return s
-	case got.Next < got.Base || got.Next > got.Base && got.Base < f.logEnd:
+	case got.Next < got.Base || got.Next > got.Base && got.Base < f.logEnd && !f.beginsWithin(got):
 		// Records that we have, or none that make sense: not something to append.
 		return f.wait(now)
 	}
@@ -56,6 +56,12 @@ func (f *Follower) OnFetched(now int64, sent FetchPosition, got FetchedPartition
 		s.Op = OpAppend
 	}
 	return s
+}
+
+// beginsWithin reports whether our log is empty and starts within the first batch, as it
+// does if the leader's start was put there (DeleteRecords): then the batch is taken whole.
+func (f *Follower) beginsWithin(got FetchedPartition) bool {
+	return f.logStart == f.logEnd && got.Base < f.logEnd && got.Next > f.logEnd
 }
 
 // unused is the step of an answer that came too late or got lost.
