@@ -7,6 +7,7 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
+	"odradek/checker/history"
 	"odradek/workloads/client"
 	"odradek/workloads/client/consumer"
 )
@@ -105,6 +106,21 @@ func (w *appendRead) wander(t *env.Task, rng *rand.Rand, r *reader, admin *clien
 type reader struct {
 	positions
 	consumer *client.Consumer
+}
+
+// newReader makes a consumer that reads partitions from the beginning.
+func newReader(s *Site, process string, c *client.Client, cfg consumer.Config, tps []wire.TopicPartition) *reader {
+	con := c.NewConsumer(cfg)
+	r := &reader{positions{reads{site: s, process: process}, con}, con}
+	if cfg.ReadCommitted {
+		r.isolation = history.ReadCommitted
+	}
+	con.Assign(tps)
+	for _, tp := range tps {
+		r.moved(tp, wire.NoOffset, "assigned")
+		r.fromBeginning(tp)
+	}
+	return r
 }
 
 // poll reports whether anything came.

@@ -137,22 +137,26 @@ func (w *feed) Setup(t *env.Task, s *Site) error {
 	defer c.Close()
 	admin := c.NewAdmin().WithTimeout(setupTimeout)
 	for i := range w.params["topics"] {
-		name := w.topicName(i)
-		_, err := admin.CreateTopic(t, client.NewTopic{
-			Name:              name,
-			Partitions:        int32(w.params["partitions"]),
-			ReplicationFactor: int16(w.params["replication"]),
-			Configs:           maps.Clone(w.topic),
-		})
-		// An attempt whose answer was lost may have created it.
-		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", name, err)
-		}
-		if err := awaitLeaders(t, s, admin, name, w.params["partitions"]); err != nil {
+		if err := w.createTopic(t, s, admin, w.topicName(i), w.params["partitions"], w.topic); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// createTopic creates a topic and waits for its leaders.
+func (w *feed) createTopic(t *env.Task, s *Site, admin *client.Admin, name string, partitions int, configs map[string]string) error {
+	_, err := admin.CreateTopic(t, client.NewTopic{
+		Name:              name,
+		Partitions:        int32(partitions),
+		ReplicationFactor: int16(w.params["replication"]),
+		Configs:           maps.Clone(configs),
+	})
+	// An attempt whose answer was lost may have created it.
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("create topic %s: %w", name, err)
+	}
+	return awaitLeaders(t, s, admin, name, partitions)
 }
 
 func awaitLeaders(t *env.Task, s *Site, admin *client.Admin, topic string, partitions int) error {

@@ -19,21 +19,35 @@ const finalTimeout = time.Minute
 // Final implements Workload: a fresh consumer reads every partition from its beginning
 // to its end.
 func (w *feed) Final(t *env.Task, s *Site) error {
-	for _, tp := range w.partitions() {
-		if err := w.finalRead(t, s, tp); err != nil {
-			return fmt.Errorf("final read of %v: %w", tp, err)
-		}
-	}
-	return nil
+	return finalReads(t, s, w.partitions(), w.requestTimeout(), false)
 }
 
-func (w *feed) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) error {
-	r := reads{site: s, process: "final"}
-	c := s.client(r.process, max(w.requestTimeout(), 5*time.Second), nil)
-	defer c.Close()
+// finalReads reads partitions from the beginning to the end, and if there are transactions a
+// second time as readers of committed records do.
+func finalReads(t *env.Task, s *Site, tps []wire.TopicPartition, requestTimeout time.Duration, transactions bool) error {
+	read := func(r reads) error {
+		c := s.client(r.process, max(requestTimeout, 5*time.Second), nil)
+		defer c.Close()
+		for _, tp := range tps {
+			if err := r.final(t, c, tp); err != nil {
+				return fmt.Errorf("%s read of %v: %w", r.process, tp, err)
+			}
+		}
+		return nil
+	}
+	if err := read(reads{site: s, process: "final"}); err != nil || !transactions {
+		return err
+	}
+	return read(reads{site: s, process: "final-committed", isolation: history.ReadCommitted})
+}
+
+// final reads one partition from its beginning to its end, which is the last stable offset
+// for readers of committed records.
+func (r *reads) final(t *env.Task, c *client.Client, tp wire.TopicPartition) error {
+	s, committed := r.site, r.isolation == history.ReadCommitted
 	admin := c.NewAdmin().WithTimeout(finalTimeout)
 	list := func(which string, timestamp int64) (client.ListedOffset, error) {
-		return r.listed(tp, which, func() (client.ListedOffset, error) { return admin.ListOffset(t, tp, timestamp, false) })
+		return r.listed(tp, which, func() (client.ListedOffset, error) { return admin.ListOffset(t, tp, timestamp, committed) })
 	}
 	start, err := list("earliest", client.EarliestOffset)
 	if err != nil {
@@ -45,8 +59,9 @@ func (w *feed) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) error {
 	}
 	op := s.Recorder.Invoke(history.Event{
 		Time: s.now(), Func: history.Final, Process: r.process, Topic: tp.Topic, Partition: tp.Partition, Offset: wire.NoOffset,
+		Isolation: r.isolation,
 	})
-	records, err := readAll(t, s, c, tp, start.Offset, end.Offset)
+	records, err := r.all(t, c, tp, start.Offset, end.Offset)
 	for errors.Is(err, errOutOfRange) {
 		// Retention may have deleted under the reader; then the log starts later now.
 		was := start
@@ -54,7 +69,7 @@ func (w *feed) finalRead(t *env.Task, s *Site, tp wire.TopicPartition) error {
 			err = fmt.Errorf("from %d, where the log starts: %w", start.Offset, errNoProgress)
 		}
 		if err == nil {
-			records, err = readAll(t, s, c, tp, start.Offset, end.Offset)
+			records, err = r.all(t, c, tp, start.Offset, end.Offset)
 		}
 	}
 	if err != nil {
@@ -71,11 +86,14 @@ var (
 	errNoProgress = errors.New("the consumer is out of range all the same")
 )
 
-// readAll reads from start to end. Any event of the consumer is an error: nothing may
+// all reads from start to end. Any event of the consumer is an error: nothing may
 // disturb a healed cluster, but that retention deletes what is being read is
 // errOutOfRange.
-func readAll(t *env.Task, s *Site, c *client.Client, tp wire.TopicPartition, start, end wire.Offset) ([]history.Record, error) {
-	con := c.NewConsumer(consumer.DefaultConfig())
+func (r *reads) all(t *env.Task, c *client.Client, tp wire.TopicPartition, start, end wire.Offset) ([]history.Record, error) {
+	s, cfg := r.site, consumer.DefaultConfig()
+	cfg.ReadCommitted = r.isolation == history.ReadCommitted
+	con := c.NewConsumer(cfg)
+	defer con.Close()
 	con.Assign([]wire.TopicPartition{tp})
 	con.Seek(tp, consumer.Position{Offset: start, Epoch: wire.NoLeaderEpoch})
 	var out []history.Record
