@@ -3,6 +3,7 @@ package broker_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,12 +13,16 @@ import (
 	"odradek/workloads/client"
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/producer"
+	"odradek/workloads/client/txn"
 )
 
 // ledger is what the users of a chaos run believe of their transactions.
 type ledger struct {
 	committed, aborted, unknown []string
 	running                     int
+	// consumed is what may be the committed offset of a user's group. Offsets only grow.
+	consumed map[string][]int64
+	offset   int64
 }
 
 // user runs transactions that write the same value to every partition, until stop.
@@ -29,7 +34,7 @@ func (l *ledger) user(task *env.Task, c *client.Client, clock env.Clock, id stri
 		p := c.NewProducer(cfg)
 		if p.InitTransactions(task) == nil {
 			for i := 0; !stop(); i++ {
-				if !l.transaction(task, p, fmt.Sprintf("%s/%d/%d", id, n, i), rng, partitions) {
+				if !l.transaction(task, p, "g-"+id, fmt.Sprintf("%s/%d/%d", id, n, i), rng, partitions) {
 					break
 				}
 				if rng.IntN(8) == 0 {
@@ -42,7 +47,7 @@ func (l *ledger) user(task *env.Task, c *client.Client, clock env.Clock, id stri
 }
 
 // transaction reports whether the producer may go on.
-func (l *ledger) transaction(task *env.Task, p *client.Producer, value string, rng *rand.Rand, partitions int32) bool {
+func (l *ledger) transaction(task *env.Task, p *client.Producer, group, value string, rng *rand.Rand, partitions int32) bool {
 	if p.BeginTransaction() != nil {
 		return false
 	}
@@ -57,6 +62,12 @@ func (l *ledger) transaction(task *env.Task, p *client.Producer, value string, r
 			return false // a crash in the middle
 		}
 	}
+	l.offset++
+	offset := l.offset
+	if whole {
+		offsets := map[wire.TopicPartition]txn.Offset{t0: {Offset: wire.Offset(offset), LeaderEpoch: wire.NoLeaderEpoch}}
+		whole = p.SendOffsets(task, txn.AnyMember(group), offsets).Outcome == attempt.OK
+	}
 	if !whole || rng.IntN(4) == 0 {
 		l.aborted = append(l.aborted, value)
 		return p.AbortTransaction(task).Outcome == attempt.OK
@@ -65,18 +76,21 @@ func (l *ledger) transaction(task *env.Task, p *client.Producer, value string, r
 	switch end.Outcome {
 	case attempt.OK:
 		l.committed = append(l.committed, value)
+		l.consumed[group] = []int64{offset}
 	case attempt.Failed:
 		l.aborted = append(l.aborted, value)
 	default:
 		l.unknown = append(l.unknown, value)
+		l.consumed[group] = append(l.consumed[group], offset)
 	}
 	return end.Outcome == attempt.OK
 }
 
-// TestTransactionsSurviveCrashes has users commit and abort while brokers crash, and then
-// reads: a transaction is in every partition once, or in none.
+// TestTransactionsSurviveCrashes has users commit and abort while brokers crash, lose power,
+// freeze and lose touch, and then reads: a transaction is in every partition once, or in
+// none, and its offsets are where it is.
 func TestTransactionsSurviveCrashes(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		for _, level := range []int16{0, 2} {
 			t.Run(fmt.Sprintf("seed %d, transaction.version %d", seed, level), func(t *testing.T) {
 				transactionsSurvive(t, seed, level)
@@ -90,7 +104,7 @@ func transactionsSurvive(t *testing.T, seed uint64, level int16) {
 	s := newScene(t, seed, func(c *cluster.Config) {
 		c.Properties = map[string]string{
 			"default.replication.factor": "3", "min.insync.replicas": "2", "auto.create.topics.enable": "false",
-			"transaction.state.log.num.partitions": "3", "transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2",
+			"transaction.state.log.num.partitions": "3", "offsets.topic.num.partitions": "3", "transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2",
 			"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
 		}
 	})
@@ -101,7 +115,7 @@ func transactionsSurvive(t *testing.T, seed uint64, level int16) {
 	rng := rand.New(rand.NewPCG(seed, uint64(level)))
 	until := s.k.Now().Add(20 * time.Second)
 	stop := func() bool { return s.k.Now() >= until }
-	l := &ledger{running: users}
+	l := &ledger{running: users, consumed: make(map[string][]int64)}
 	for i := range users {
 		host := s.c.NewClient(fmt.Sprintf("writer-%d", i))
 		own := rand.New(rand.NewPCG(seed, uint64(100+i)))
@@ -113,10 +127,32 @@ func transactionsSurvive(t *testing.T, seed uint64, level int16) {
 	for !stop() {
 		s.k.RunFor(time.Duration(rng.IntN(1500)) * time.Millisecond)
 		n := s.c.Nodes[rng.IntN(len(s.c.Nodes))]
-		n.Crash()
-		s.k.RunFor(time.Duration(rng.IntN(2000)) * time.Millisecond)
-		n.Up()
-		s.until(20*time.Second, "the broker is back", func() bool { return s.unfenced(n) })
+		outage := time.Duration(rng.IntN(3000)) * time.Millisecond
+		switch rng.IntN(5) {
+		case 0, 1:
+			n.Crash()
+			s.k.RunFor(outage)
+			n.Up()
+		case 2:
+			n.CutPower()
+			s.k.RunFor(outage)
+			n.Up()
+		case 3:
+			n.Pause(outage)
+			s.k.RunFor(outage)
+		case 4:
+			for _, other := range s.c.Names() {
+				if other != n.Name() && rng.IntN(3) > 0 {
+					s.c.Net.Cut(n.Name(), other)
+					if rng.IntN(2) == 0 {
+						s.c.Net.Cut(other, n.Name())
+					}
+				}
+			}
+			s.k.RunFor(outage)
+			s.c.Net.HealAll()
+		}
+		s.until(30*time.Second, "the broker is back", func() bool { return s.unfenced(n) })
 	}
 	s.until(2*time.Minute, "the users are done", func() bool { return l.running == 0 })
 	seen := make(map[string]int)
@@ -129,6 +165,12 @@ func transactionsSurvive(t *testing.T, seed uint64, level int16) {
 		for _, values := range b.committed(task, tps...) {
 			for _, v := range values {
 				seen[v]++
+			}
+		}
+		for i := range users {
+			group := fmt.Sprintf("g-x%d", i)
+			if got := b.offsetOf(task, group); len(l.consumed[group]) > 0 && (len(got) != 1 || !slices.Contains(l.consumed[group], got[0])) {
+				t.Errorf("%s is at %v, not %v", group, got, l.consumed[group])
 			}
 		}
 	})
