@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -96,3 +97,5 @@ func (r consumeRequest) enough(got []record) bool {
 	last := got[len(got)-1].Value
 	return r.Count > 0 && len(got) >= r.Count || r.Until != "" && last != nil && *last == r.Until
 }
+
+func seeds(bootstrap string) []string { return strings.Split(bootstrap, ",") }
