@@ -1,0 +1,94 @@
+package broker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/env"
+	"odradek/broker/wire"
+)
+
+// markerFor is a WriteTxnMarkers for one partition.
+func markerFor(tp wire.TopicPartition, producerID int64, epoch int16, commit bool, coordinatorEpoch int32, version int8) *kmsg.WriteTxnMarkersRequest {
+	req := kmsg.NewPtrWriteTxnMarkersRequest()
+	m := kmsg.NewWriteTxnMarkersRequestMarker()
+	m.ProducerID, m.ProducerEpoch, m.Committed, m.CoordinatorEpoch, m.TransactionVersion = producerID, epoch, commit, coordinatorEpoch, version
+	m.Topics = []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: tp.Topic, Partitions: []int32{tp.Partition}}}
+	req.Markers = append(req.Markers, m)
+	return req
+}
+
+func markerCode(r kmsg.Response) int16 {
+	return r.(*kmsg.WriteTxnMarkersResponse).Markers[0].Topics[0].Partitions[0].ErrorCode
+}
+
+func TestMarkersAreJudgedByEpochs(t *testing.T) {
+	l := newLab(t, 1, map[string]string{"transaction.partition.verification.enable": "false"})
+	l.do(func(task *env.Task) {
+		l.createTopic(task, "t", nil, []int32{1})
+		conn := l.dial(task, 1)
+		write := func(epoch int16) {
+			t.Helper()
+			b := batch(t, wire.BatchOptions{Producer: &wire.Producer{ID: 9, Epoch: epoch}, Transactional: true}, "v")
+			req := produceTo("t", 0, -1, b)
+			req.TransactionID = kmsg.StringPtr("x")
+			wantCode(t, "produce", conn.call(task, req, 11).(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode, nil)
+		}
+		mark := func(what string, want *kerr.Error, epoch int16, coordinatorEpoch int32, version int8) {
+			t.Helper()
+			wantCode(t, what, markerCode(conn.call(task, markerFor(t0, 9, epoch, true, coordinatorEpoch, version), 2)), want)
+		}
+		stable := func(want int64) {
+			t.Helper()
+			req := fetchFrom("t", l.topicID("t"), 0, 0)
+			req.IsolationLevel = 1
+			p := conn.call(task, req, 13).(*kmsg.FetchResponse).Topics[0].Partitions[0]
+			if p.LastStableOffset != want {
+				t.Errorf("last stable offset %d, want %d", p.LastStableOffset, want)
+			}
+		}
+		write(5)
+		stable(0)
+		mark("an older producer epoch", kerr.InvalidProducerEpoch, 4, 7, 0)
+		mark("the epoch of the open transaction, in the second protocol", kerr.InvalidProducerEpoch, 5, 7, 2)
+		stable(0)
+		mark("the epoch after it", nil, 6, 7, 2)
+		stable(2)
+		mark("the same again", nil, 6, 7, 2)
+		stable(3)
+		mark("an older coordinator", kerr.TransactionCoordinatorFenced, 6, 6, 0)
+		write(7)
+		mark("a newer coordinator, in the first protocol", nil, 7, 8, 0)
+		stable(5)
+	})
+}
+
+// TestMarkerWaitsForItsReplicas: a marker is answered once it is replicated, is tried again
+// after a while, and is written once however often it is asked for meanwhile.
+func TestMarkerWaitsForItsReplicas(t *testing.T) {
+	l := newLab(t, 3, map[string]string{"transaction.partition.verification.enable": "false", "replica.lag.time.max.ms": "60000", "broker.session.timeout.ms": "60000"})
+	l.do(func(task *env.Task) {
+		l.createTopic(task, "t", nil, []int32{1, 2})
+		conn, another := l.dial(task, 1), l.dial(task, 1)
+		b := batch(t, wire.BatchOptions{Producer: &wire.Producer{ID: 9, Epoch: 0}, Transactional: true}, "v")
+		req := produceTo("t", 0, -1, b)
+		req.TransactionID = kmsg.StringPtr("x")
+		wantCode(t, "produce", conn.call(task, req, 11).(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode, nil)
+		l.c.Node(2).Pause(3 * time.Second)
+		marker := markerFor(t0, 9, 1, true, 0, 2)
+		wantCode(t, "without its follower", markerCode(conn.call(task, marker, 2)), kerr.RequestTimedOut)
+		another.send(marker, 2)
+		codes := []int16{markerCode(conn.call(task, marker, 2))}
+		for codes[len(codes)-1] == kerr.RequestTimedOut.Code && len(codes) < 10 {
+			codes = append(codes, markerCode(conn.call(task, marker, 2)))
+		}
+		wantCode(t, "with its follower", codes[len(codes)-1], nil)
+		end := conn.call(task, fetchFrom("t", l.topicID("t"), 0, 0), 13).(*kmsg.FetchResponse).Topics[0].Partitions[0].HighWatermark
+		if end != 2 {
+			t.Errorf("the log ends at %d: one record and one marker were expected, after %v", end, codes)
+		}
+	})
+}
