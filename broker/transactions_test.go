@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -29,25 +30,24 @@ type bank struct {
 func bothProtocols(t *testing.T, nodes int, properties map[string]string, test func(t *testing.T, b *bank, task *env.Task)) {
 	for _, level := range []int16{0, 2} {
 		t.Run(fmt.Sprintf("transaction.version=%d", level), func(t *testing.T) {
-			p := map[string]string{
-				"transaction.state.log.num.partitions": "2", "transaction.state.log.replication.factor": fmt.Sprint(nodes),
-				"transaction.state.log.min.isr": "1", "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-			}
-			for k, v := range properties {
-				p[k] = v
-			}
-			b := &bank{lab: newLab(t, nodes, p)}
-			var addrs string
-			b.host.Do(func() {
-				addrs = b.c.Addrs()[0]
-				b.client = client.New(&b.env, client.DefaultConfig("client", addrs))
-			})
+			b := newBank(t, nodes, properties)
 			b.do(func(task *env.Task) {
 				b.level(task, level)
 				test(t, b, task)
 			})
 		})
 	}
+}
+
+func newBank(t *testing.T, nodes int, properties map[string]string) *bank {
+	p := map[string]string{
+		"transaction.state.log.num.partitions": "2", "transaction.state.log.replication.factor": fmt.Sprint(nodes),
+		"transaction.state.log.min.isr": "1", "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+	}
+	maps.Copy(p, properties)
+	b := &bank{lab: newLab(t, nodes, p)}
+	b.host.Do(func() { b.client = client.New(&b.env, client.DefaultConfig("client", b.c.Addrs()[0])) })
+	return b
 }
 
 // level finalises transaction.version.

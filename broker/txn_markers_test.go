@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/env"
+	"odradek/broker/failpoint"
 	"odradek/broker/wire"
 )
 
@@ -91,4 +93,69 @@ func TestMarkerWaitsForItsReplicas(t *testing.T) {
 			t.Errorf("the log ends at %d: one record and one marker were expected, after %v", end, codes)
 		}
 	})
+}
+
+// lead makes a node the leader of a partition, by putting it first among the replicas.
+func (b *bank) lead(task *env.Task, tp wire.TopicPartition, replicas ...int32) {
+	b.t.Helper()
+	conn := b.dial(task, 1)
+	defer conn.c.Close()
+	move := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	move.TimeoutMillis = 5000
+	move.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{Topic: tp.Topic, Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{Partition: tp.Partition, Replicas: replicas}}}}
+	if r := conn.call(task, move, 0).(*kmsg.AlterPartitionAssignmentsResponse); r.ErrorCode != 0 || len(r.Topics) > 0 && r.Topics[0].Partitions[0].ErrorCode != 0 {
+		b.t.Fatalf("reassign: %+v", r)
+	}
+	for range 100 {
+		elect := kmsg.NewPtrElectLeadersRequest()
+		elect.TimeoutMillis = 5000
+		elect.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: tp.Topic, Partitions: []int32{tp.Partition}}}
+		conn.call(task, elect, 2)
+		if b.leader(tp) == wire.NodeID(replicas[0]) {
+			return
+		}
+		task.Sleep(b.env.Clock, 5*time.Millisecond)
+	}
+	b.t.Fatalf("%v is led by %d, not by %d", tp, b.leader(tp), replicas[0])
+}
+
+// TestMarkersOfAnEarlierCoordinatorDoNotCount: a coordinator loses its office and gets it
+// back while its markers are under way. Those are answered, and must not take the
+// markers that it sends in its new epoch for sent (KAFKA-16352, row 42 of the zoo).
+func TestMarkersOfAnEarlierCoordinatorDoNotCount(t *testing.T) {
+	for _, planted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("planted=%v", planted), func(t *testing.T) {
+			b := newBank(t, 4, map[string]string{"replica.lag.time.max.ms": "60000", "broker.session.timeout.ms": "60000", "auto.leader.rebalance.enable": "false"})
+			if planted {
+				for _, n := range b.c.Nodes {
+					if err := n.Fail.Arm(failpoint.ZooMarkerRemovedByKeyOnly, "return"); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			b.do(func(task *env.Task) {
+				shard := wire.TopicPartition{Topic: "__transaction_state"}
+				b.createTopic(task, shard.Topic, map[string]string{"cleanup.policy": "compact"}, []int32{1, 2})
+				b.createTopic(task, "t", nil, []int32{3, 4}, []int32{3, 4})
+				p := b.ready(task, "x", time.Minute)
+				b.begin(p)
+				b.send(task, p, map[wire.TopicPartition]string{t0: "a", t1: "b"})
+				b.c.Node(4).Pause(700 * time.Millisecond) // the markers wait for their replicas
+				wantOK(t, "commit", p.CommitTransaction(task))
+				task.Sleep(b.env.Clock, 20*time.Millisecond)
+				b.lead(task, shard, 2, 1)
+				task.Sleep(b.env.Clock, 20*time.Millisecond)
+				b.lead(task, shard, 1, 2)
+				task.Sleep(b.env.Clock, 3*time.Second)
+				d, err := b.client.NewAdmin().DescribeTransaction(task, "x")
+				want := "CompleteCommit"
+				if planted {
+					want = "PrepareCommit"
+				}
+				if err != nil || d.State != want {
+					t.Errorf("the transaction is %+v, %v; want it %s", d, err, want)
+				}
+			})
+		})
+	}
 }
