@@ -36,6 +36,8 @@
 //	               coordinator_transactions.go what the log demands beforehand,
 //	               coordinator_spread.go requests for several, coordinator_topics.go
 //	               the internal topics
+//	transactions.go  what the transaction coordinator's shards want done: txn_markers.go
+//	               sends markers, txn_verify.go asks other brokers' shards
 //	inspect.go     what a node shows of itself; probe.go what it tells a checker
 //
 // It imports everything under broker/ but realenv, and nothing else of the
