@@ -3,6 +3,7 @@ package storage_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -381,6 +382,34 @@ func TestSegmentsAreJoined(t *testing.T) {
 	})
 }
 
+// What is left of a batch may be nothing; it has a timestamp all the same.
+func TestTimestampsOfEmptiedBatches(t *testing.T) {
+	fixture(t, tableConfig(), func(task *env.Task, m *machine, l *storage.Log) {
+		for _, ts := range []int64{10, 90, 30, 40} {
+			b := wire.NewBuilder(wire.BatchOptions{})
+			b.Append(ts, fmt.Appendf(nil, "k%d", ts/50), []byte("v")) // 90 has a key of its own
+			raw, _ := b.Build(nil, nil)
+			if _, err := appendSync(task, l, raw, storage.AppendOptions{Epoch: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(t, task, l, 0, 0, "k1") // deletes it
+		put(t, task, l, 0, 0, "end=1")
+		compact(t, task, l, generous)
+		if got, want := content(t, task, l), "0: - | 1: - | 2: - | 3: k0=v | 4: k1 ^ | 5: end=1"; got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+		got, err := env.Await2(task, func(done func(storage.TimestampOffset, error)) { l.OffsetOfMaxTimestamp(done) })
+		if err != nil || got.Offset != 3 || got.Timestamp != 40 {
+			t.Errorf("largest timestamp: %+v, %v", got, err)
+		}
+		got, err = env.Await2(task, func(done func(storage.TimestampOffset, error)) { l.OffsetForTimestamp(20, done) })
+		if err != nil || got.Offset != 3 {
+			t.Errorf("first since 20: %+v, %v", got, err)
+		}
+	})
+}
+
 // partial aborts a transaction in a segment whose end does not fit into the map of keys, and
 // returns what a reader of committed records sees of it.
 func partial(t *testing.T, m *machine, task *env.Task, l *storage.Log) []string {
@@ -572,6 +601,7 @@ func BenchmarkClean(b *testing.B) {
 	for _, how := range []wire.Compression{wire.None, wire.LZ4} {
 		b.Run(how.String(), func(b *testing.B) {
 			var bytes int64
+			random := rand.New(rand.NewPCG(1, 1))
 			for b.Loop() {
 				b.StopTimer()
 				cfg := storage.DefaultConfig()
@@ -583,7 +613,11 @@ func BenchmarkClean(b *testing.B) {
 					for i := range 800 {
 						batch := wire.NewBuilder(wire.BatchOptions{Compression: how})
 						for k := range 100 {
-							batch.Append(1, fmt.Appendf(nil, "key-%d", (i*100+k)%8000), make([]byte, 80))
+							value := make([]byte, 80)
+							for j := range value {
+								value[j] = byte(random.UintN(40))
+							}
+							batch.Append(1, fmt.Appendf(nil, "key-%d", (i*100+k)%8000), value)
 						}
 						raw, _ := batch.Build(nil, codec)
 						if _, err := appendSync(task, l, raw, storage.AppendOptions{}); err != nil {

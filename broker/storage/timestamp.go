@@ -61,17 +61,41 @@ func (l *Log) OffsetOfMaxTimestamp(done func(TimestampOffset, error)) {
 				best, ts, from = s, largest, last
 			}
 		}
-		if best == nil {
-			return noTimestampOffset, nil
+		got, err := l.recordOfTimestamp(t, best, from, ts)
+		if err != nil || got.Offset >= 0 || best == nil || !l.gaps {
+			return got, err
 		}
-		return l.firstRecord(t, best, from,
-			func(h *wire.BatchHeader) bool { return h.MaxTimestamp >= ts },
-			func(r *wire.Record) bool { return r.Timestamp >= ts && r.Offset >= start })
+		// Compaction may have emptied the batch with the largest timestamp. Every header
+		// tells.
+		best, ts, from = nil, wire.NoTimestamp, wire.NoOffset
+		for i := l.segmentOf(start); i < len(l.segments); i++ {
+			s := l.segments[i]
+			largest, last, err := l.maxTimestampFrom(t, s, max(start, s.base))
+			if err != nil {
+				return noTimestampOffset, err
+			}
+			if largest > ts {
+				best, ts, from = s, largest, last
+			}
+		}
+		return l.recordOfTimestamp(t, best, from, ts)
 	})
 }
 
-// maxTimestampFrom is the largest timestamp in the segment's batches that end above start, and
-// the last offset of the first batch that has it.
+// recordOfTimestamp is the first record of a segment from an offset on whose timestamp is at
+// least ts.
+func (l *Log) recordOfTimestamp(t *env.Task, s *segment, from wire.Offset, ts int64) (TimestampOffset, error) {
+	if s == nil {
+		return noTimestampOffset, nil
+	}
+	start := l.logStart
+	return l.firstRecord(t, s, from,
+		func(h *wire.BatchHeader) bool { return h.MaxTimestamp >= ts },
+		func(r *wire.Record) bool { return r.Timestamp >= ts && r.Offset >= start })
+}
+
+// maxTimestampFrom is the largest timestamp in the segment's batches that end above start and
+// have records, and the last offset of the first batch that has it.
 func (l *Log) maxTimestampFrom(t *env.Task, s *segment, start wire.Offset) (ts int64, last wire.Offset, err error) {
 	ts, last = wire.NoTimestamp, s.base
 	first, found, err := l.locate(t, s, start)
@@ -79,7 +103,7 @@ func (l *Log) maxTimestampFrom(t *env.Task, s *segment, start wire.Offset) (ts i
 		return ts, last, err
 	}
 	err = s.scan(t, first.pos, s.size, func(h *wire.BatchHeader, _ int64) bool {
-		if h.MaxTimestamp > ts {
+		if h.MaxTimestamp > ts && h.Count > 0 {
 			ts, last = h.MaxTimestamp, h.LastOffset()
 		}
 		return true
