@@ -81,7 +81,7 @@ func (m *txnMarkers) wanted(k marker) bool { return m.pending[k.o.TransactionalI
 func (m *txnMarkers) route(k marker) {
 	p := m.n.image.Partition(k.tp.Topic, k.tp.Partition)
 	switch {
-	case !m.wanted(k) || p == nil:
+	case !m.wanted(k) || p == nil || m.n.stopped:
 		return
 	case p.Leader == wire.NoNode:
 		m.retry(k)
