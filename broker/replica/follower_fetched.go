@@ -171,6 +171,8 @@ func (f *Follower) OnTruncated(now int64, logEnd wire.Offset) FollowerStep {
 		panic(fmt.Sprintf("replica: cut at %d, the log ends at %d", f.cutTo, logEnd))
 	}
 	f.logEnd = logEnd
+	// DeleteRecords may have put the start into a batch that went as a whole.
+	f.logStart = min(f.logStart, logEnd)
 	f.hw = max(min(f.hw, logEnd), f.logStart)
 	f.check()
 	if f.state != Truncating {

@@ -71,6 +71,29 @@ func TestRecordsWithGapsOfCompactionAreAppended(t *testing.T) {
 }
 
 // What a peer can send, however wrong, is waited out and changes nothing.
+// DeleteRecords may put the log start into a batch.
+func TestLogStartsWithinABatch(t *testing.T) {
+	f := NewFollower(DefaultConfig(), &testLog{}, FollowerStart{LogStart: 5, LogEnd: 5, HighWatermark: 5})
+	f.OnLeader(0, 2, 4)
+	answer := func(base, next wire.Offset) FollowerStep {
+		return f.OnFetched(0, mustFetch(t, f, 0), FetchedPartition{HighWatermark: 9, LogStart: 5, Diverging: NoEpochEnd, Base: base, Next: next})
+	}
+	if s := answer(3, 7); s.Op != OpAppend || f.State() != Appending {
+		t.Fatalf("an empty log does not take the batch that it begins in: %s, %s", s.Op, f.State())
+	}
+	f.OnAppended(0, 7)
+	if s := answer(3, 9); s.Op != OpNone || f.State() != Waiting {
+		t.Fatalf("a batch that the log has is appended again: %s, %s", s.Op, f.State())
+	}
+	f = NewFollower(DefaultConfig(), &testLog{}, FollowerStart{LogStart: 5, LogEnd: 7, HighWatermark: 5})
+	f.OnLeader(0, 2, 4)
+	f.truncate(6)
+	f.OnTruncated(0, 3) // the batch that contains 6 went as a whole
+	if f.LogStart() != 3 || f.HighWatermark() != 3 || f.LogEnd() != 3 {
+		t.Errorf("log start %d, high watermark %d, log end %d", f.LogStart(), f.HighWatermark(), f.LogEnd())
+	}
+}
+
 func TestImpossibleAnswersAreWaitedOut(t *testing.T) {
 	for name, got := range map[string]FetchedPartition{
 		"records that we have":   {Diverging: NoEpochEnd, Base: 1, Next: 5},
