@@ -53,8 +53,8 @@ func (n *Node) registerHandlers() {
 		on(kmsg.DescribeGroups, handleDescribeGroups)
 		on(kmsg.ListGroups, onceCaughtUp(handleListGroups))
 		on(kmsg.DeleteGroups, handleDeleteGroups)
-		// ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848) follow when package
-		// group has that protocol: their handlers are there.
+		on(kmsg.ConsumerGroupHeartbeat, handleConsumerGroupHeartbeat)
+		on(kmsg.ConsumerGroupDescribe, handleConsumerGroupDescribe)
 		on(kmsg.InitProducerID, handleInitProducerID)
 		on(kmsg.AddPartitionsToTxn, handleAddPartitionsToTxn)
 		on(kmsg.AddOffsetsToTxn, onceCaughtUp(handleAddOffsetsToTxn))

@@ -50,6 +50,9 @@ const (
 	// ZooLatestBeforeEpochStart: ListOffsets(latest) is answered by a new leader whose
 	// high watermark may be behind (KIP-207).
 	ZooLatestBeforeEpochStart Name = "zoo/20-latest-before-epoch-start"
+	// ZooPositionWithoutEpoch: where a consumer stands is judged by the offset alone, and not
+	// by the epoch of what it has read last (KIP-320).
+	ZooPositionWithoutEpoch Name = "zoo/21-position-without-epoch"
 	// ZooVoteBeforeDurable: a vote is answered before it is on disk (KIP-595).
 	ZooVoteBeforeDurable Name = "zoo/26-vote-before-durable"
 	// ZooDuplicateOutOfOrder: a batch that comes again is refused as out of order instead
@@ -82,6 +85,9 @@ const (
 	// ZooCleaningAboveHighWatermark: the log is compacted up to its active segment, whether
 	// that is replicated or not (KAFKA-13194).
 	ZooCleaningAboveHighWatermark Name = "zoo/50-cleaning-above-high-watermark"
+	// ZooPartitionEpochLost: a partition that is given back to the member that was giving it
+	// up counts as free, so that another member may get it as well (KAFKA-16147).
+	ZooPartitionEpochLost Name = "zoo/56-partition-epoch-lost"
 	// ZooStaticMemberNotFenced: requests of a static member's earlier process are taken
 	// for those of the one that replaced it (KIP-345).
 	ZooStaticMemberNotFenced Name = "zoo/58-static-member-not-fenced"
@@ -95,11 +101,11 @@ var all = []Name{
 	ReplicaAlterPartitionLost, ReplicaFetchDropped,
 	RaftPersist, RaftFetchDropped, TxnFirstEpoch,
 	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooZombieController, ZooFencedReplicaJoins,
-	ZooLastReplicaStanding, ZooLatestBeforeEpochStart, ZooVoteBeforeDurable,
+	ZooLastReplicaStanding, ZooLatestBeforeEpochStart, ZooPositionWithoutEpoch, ZooVoteBeforeDurable,
 	ZooDuplicateOutOfOrder, ZooProducerStateBeforeAppend, ZooVerificationRacesAppend,
 	ZooLateEndTxn, ZooMarkerRemovedByKeyOnly, ZooTransactionBeginInMemory, ZooEpochOverflow,
 	ZooPartialCleaning, ZooCleaningAboveHighWatermark,
-	ZooTransactionDoneEarly, ZooStaticMemberNotFenced, ZooOffsetsExpireInRebalance,
+	ZooTransactionDoneEarly, ZooPartitionEpochLost, ZooStaticMemberNotFenced, ZooOffsetsExpireInRebalance,
 }
 
 // All lists the names of all points, sorted.

@@ -18,6 +18,9 @@ func (t *turn) heartbeat(r coordinator.Request, req *kmsg.HeartbeatRequest) {
 }
 
 func (t *turn) beat(req *kmsg.HeartbeatRequest) *kerr.Error {
+	if g, ok := t.m.groups[req.Group].(*consumer); ok {
+		return g.classicBeat(t, req)
+	}
 	g, ok := t.m.groups[req.Group].(*classic)
 	if !ok {
 		return unknownMember(req.Group)
@@ -53,6 +56,8 @@ func (t *turn) leaveGroup(r coordinator.Request, req *kmsg.LeaveGroupRequest) {
 		err := unknownMember(req.Group)
 		if ok {
 			err = g.leave(t, leaving)
+		} else if g, ok := t.m.groups[req.Group].(*consumer); ok {
+			err = g.classicLeave(t, leaving)
 		}
 		left = left || err == nil
 		rm.ErrorCode = code(err)
@@ -63,7 +68,7 @@ func (t *turn) leaveGroup(r coordinator.Request, req *kmsg.LeaveGroupRequest) {
 	} else if req.Group == "" {
 		resp.ErrorCode = kerr.InvalidGroupID.Code
 	}
-	if left {
+	if left && ok {
 		if g.state != empty {
 			g.rebalance(t)
 		}

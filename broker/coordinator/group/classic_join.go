@@ -33,6 +33,19 @@ func (t *turn) joinGroup(r coordinator.Request, req *kmsg.JoinGroupRequest) {
 		return
 	}
 	req.Protocols = ownedProtocols(req.Protocols)
+	if g, ok := t.m.groups[req.Group].(*consumer); ok {
+		if !g.empty() {
+			g.classicJoin(t, r, req)
+			return
+		}
+		if req.MemberID != "" {
+			t.refuse(r, kerr.UnknownMemberID)
+			return
+		}
+		t.append(g.tombstones()...)
+		g.dissolve()
+		t.m.forget(req.Group)
+	}
 	g, ok := t.m.groups[req.Group].(*classic)
 	if !ok {
 		if req.MemberID != "" {
@@ -55,15 +68,13 @@ func (t *turn) checkJoin(r coordinator.Request, req *kmsg.JoinGroupRequest) *ker
 	for _, p := range req.Protocols {
 		tooLong = tooLong || len(p.Name) > maxString || p.Name == "" || len(p.Metadata) > t.batchLimit()
 	}
-	switch g := t.m.groups[req.Group]; {
+	switch {
 	case req.Group == "" || len(req.Group) > maxString:
 		return kerr.InvalidGroupID
 	case int(req.SessionTimeoutMillis) < cfg.GroupMinSessionMs || int(req.SessionTimeoutMillis) > cfg.GroupMaxSessionMs:
 		return kerr.InvalidSessionTimeout
 	case tooLong:
 		return kerr.InvalidRequest
-	case g != nil && g.groupType() != "classic":
-		return kerr.InconsistentGroupProtocol
 	}
 	return nil
 }

@@ -16,6 +16,10 @@ import (
 //
 // A group too large for a batch is UNKNOWN_SERVER_ERROR to all, and another rebalance.
 func (t *turn) syncGroup(r coordinator.Request, req *kmsg.SyncGroupRequest) {
+	if g, ok := t.m.groups[req.Group].(*consumer); ok {
+		g.classicSync(t, r, req)
+		return
+	}
 	g, ok := t.m.groups[req.Group].(*classic)
 	if !ok {
 		t.refuse(r, unknownMember(req.Group))

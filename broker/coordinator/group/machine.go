@@ -102,7 +102,7 @@ func (m *Machine) Loaded(at coordinator.Moment, _ int32) coordinator.Decision {
 	}
 	m.timers.start(&m.sweep, t.later(m.cfg.Broker.OffsetsRetentionCheckMs))
 	t.forgetTopics()
-	return t.out
+	return t.done()
 }
 
 // Handle implements [coordinator.Machine].
@@ -131,18 +131,27 @@ func (m *Machine) Handle(at coordinator.Moment, r coordinator.Request) coordinat
 		t.listGroups(r, msg)
 	case *kmsg.DeleteGroupsRequest:
 		t.deleteGroups(r, msg)
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		t.consumerHeartbeat(r, msg)
+	case *kmsg.ConsumerGroupDescribeRequest:
+		t.describeConsumerGroups(r, msg)
 	default:
 		panic(fmt.Sprintf("group: no handler for %T", msg))
 	}
-	return t.out
+	return t.done()
 }
 
 // MetadataChanged implements [coordinator.Machine]: the offsets of topics that were
-// deleted are.
+// deleted are. Consumer groups look at their topics when a member sends its next heartbeat.
 func (m *Machine) MetadataChanged(at coordinator.Moment) coordinator.Decision {
 	t := m.turn(at)
+	for _, g := range m.groups { //odradek:unordered the same for each
+		if g, ok := g.(*consumer); ok {
+			g.stale = true
+		}
+	}
 	t.forgetTopics()
-	return t.out
+	return t.done()
 }
 
 // Deadline implements [coordinator.Machine].
@@ -154,7 +163,7 @@ func (m *Machine) Tick(at coordinator.Moment) coordinator.Decision {
 	for {
 		tm := m.timers.due(at.Now)
 		if tm == nil {
-			return t.out
+			return t.done()
 		}
 		tm.fire(t)
 	}
@@ -163,13 +172,18 @@ func (m *Machine) Tick(at coordinator.Moment) coordinator.Decision {
 // ids are the group ids, sorted.
 func (m *Machine) ids() []string { return slices.Sorted(maps.Keys(m.groups)) }
 
-// newMemberID is what Kafka makes up, too: a name to recognise and a random UUID.
-func (m *Machine) newMemberID(name string) string {
-	var u [16]byte
+// newUUID is a random one (version 4).
+func (m *Machine) newUUID() (u wire.UUID) {
 	for i := range u {
 		u[i] = byte(m.cfg.Rand.Uint32())
 	}
-	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80 // version 4
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
+	return u
+}
+
+// newMemberID is what Kafka makes up, too: a name to recognise and a random UUID.
+func (m *Machine) newMemberID(name string) string {
+	u := m.newUUID()
 	name = name[:min(len(name), maxString-len("-")-36)]
 	return fmt.Sprintf("%s-%x-%x-%x-%x-%x", name, u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

@@ -33,6 +33,14 @@ var replays = map[int16]func(m *Machine, e coordinator.Entry){
 	0:                replayOffset,
 	offsetKeyVersion: replayOffset,
 	groupKeyVersion:  replayClassic,
+
+	consumerGroupKey:      replayConsumer(replayConsumerGroup),
+	consumerPartitionsKey: replayConsumer(replayConsumerPartitions),
+	consumerMemberKey:     replayConsumer(replayConsumerMember),
+	consumerTargetKey:     replayConsumer(replayConsumerTarget),
+	consumerTargetOfKey:   replayConsumer(replayConsumerTargetOf),
+	consumerCurrentKey:    replayConsumer(replayConsumerCurrent),
+	consumerPatternKey:    replayConsumer(replayConsumerPattern),
 }
 
 // keyVersion is the first field of every key; -1 if there is none.

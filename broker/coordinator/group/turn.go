@@ -14,12 +14,15 @@ import (
 // turn is one call of the machine: what it was told and what it has decided so far.
 //
 // The records of a turn are replayed when it is over. So within a turn the state does
-// not show them yet, and at most one group record of a group may be decided in one;
-// every path that writes one is the last of its group in that turn.
+// not show them yet, and at most one record of a classic group may be decided in one;
+// every path that writes one is the last of its group in that turn. A consumer group is
+// changed at once, and what has changed is written when the turn is over.
 type turn struct {
 	m   *Machine
 	at  coordinator.Moment
 	out coordinator.Decision
+	// touched are the consumer groups whose changes are written in the end (done).
+	touched []*consumer
 }
 
 // Event is an effect for the trace: something happened to a group, and has committed.
