@@ -57,6 +57,15 @@ func (f *clientFlags) connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client
 
 // ask connects and has fn ask the cluster, until it is answered, interrupted or too late.
 func (f *clientFlags) ask(fn func(ctx context.Context, adm *kadm.Client) error) error {
+	return f.request(func(ctx context.Context, cl *kgo.Client) error {
+		adm := kadm.NewClient(cl)
+		adm.SetTimeoutMillis(int32(f.timeout.Milliseconds()))
+		return fn(ctx, adm)
+	})
+}
+
+// request is ask for what has no comfortable form.
+func (f *clientFlags) request(fn func(ctx context.Context, cl *kgo.Client) error) error {
 	ctx, stop := interruptible()
 	defer stop()
 	cl, err := f.connect(ctx)
@@ -64,11 +73,9 @@ func (f *clientFlags) ask(fn func(ctx context.Context, adm *kadm.Client) error) 
 		return err
 	}
 	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	adm.SetTimeoutMillis(int32(f.timeout.Milliseconds()))
 	ctx, cancel := f.within(ctx)
 	defer cancel()
-	return fn(ctx, adm)
+	return fn(ctx, cl)
 }
 
 // within bounds one question to the cluster.

@@ -27,7 +27,8 @@ deterministic simulation and for real.
   odradek consume TOPIC       print records
   odradek group list          see groups, set their offsets
   odradek txn list            see transactions, end those that hang
-  odradek reassign            move partitions to other brokers`,
+  odradek reassign            move partitions to other brokers
+  odradek feature list        see and change feature levels`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -46,5 +47,5 @@ deterministic simulation and for real.
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
-	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand(), reassignCommand())
+	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand(), reassignCommand(), featureCommand())
 }
