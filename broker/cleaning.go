@@ -26,7 +26,9 @@ const (
 // startCleaning begins to compact the logs of topics whose cleanup.policy says so, at most
 // log.cleaner.threads at a time, the dirtiest first. Each replica compacts its own log, up
 // to its own high watermark and last stable offset, so that replicas differ in what they
-// have removed, and in nothing else.
+// have removed, and in nothing else. As in Kafka a tombstone reaches every replica only if
+// none is away for longer than delete.retention.ms: one that comes back later finds neither
+// the tombstone nor what it deleted, and keeps that.
 func (n *Node) startCleaning() {
 	if !n.cfg.CleanerEnable {
 		return

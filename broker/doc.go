@@ -29,6 +29,7 @@
 //	partition.go   one of them: its log and its leader or follower
 //	append.go      what is appended to it, and waits for the high watermark;
 //	               verification.go what waits for a transaction coordinator first
+//	cleaning.go    which of their logs are compacted, and when
 //	fetcher.go     fetching from leaders
 //	alterisr.go    AlterPartition requests to the controller
 //	coordinators.go  the shards of groups and transactions, and the way to them;

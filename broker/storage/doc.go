@@ -4,8 +4,8 @@
 //
 // A [Store] is the data directory: its identity (meta.properties), the partition
 // directories, the offset checkpoints, and whether the last stop was clean. A [Log]
-// is one partition: a run of segment files, appended to at the end and deleted
-// from the beginning. Everything acts through env.Disk, so it never blocks:
+// is one partition: a run of segment files, appended to at the end, deleted
+// from the beginning, and compacted between. Everything acts through env.Disk, so it never blocks:
 // results arrive by callback on the node's loop, never inside the call, and what
 // reads better in sequence (opening, truncating, recovery) runs as an env.Task.
 //
@@ -22,6 +22,20 @@
 //     is the torn tail of a crash and is cut off; damage below it had been durable
 //     and is a [CorruptError] that names the file: cutting it would lose
 //     acknowledged records silently.
+//   - Compaction removes records that a later one of their key replaces, tombstones and
+//     markers after delete.retention.ms, and what was aborted; it changes no offset and no
+//     order, and does not touch what is not replicated, decided and synced. Until it has
+//     replaced a segment for good, the old ones are there.
+//
+// # Gaps
+//
+// Where compaction was at work, here or at the leader, offsets are missing within segments.
+// A log that has had a gap has an entry in cleaner-offset-checkpoint, made before the gap;
+// in every other log a missing offset is lost data. Segments have no gap between them: the
+// last batch of a segment stays, emptied if need be, so that recovery can tell in either
+// kind of log that a segment has lost its end. An epoch whose first records are gone counts
+// from the end of the batch before: an earlier start makes a diverging replica cut more than
+// it must, a later one too little.
 //
 // # Files of a partition
 //
@@ -34,6 +48,8 @@
 //	leader-epoch-checkpoint         (leader epoch, start offset) pairs
 //	partition.metadata              topic id
 //	<offset>-<epoch>.checkpoint     snapshots of the metadata log
+//	*.cleaned, *.swap, *.deleted    a segment being compacted, taking the place of others,
+//	                                on its way out (cleanswap.go)
 //
 // Index files are empty, and the transaction index is missing, until their segment is sealed
 // or closed; the active segment's live in memory, since recovery reads that segment anyway. Kafka preallocates and maps
@@ -49,6 +65,9 @@
 //	producer.go    the state of producers: kept, snapshotted, made again; txnindex.go: of
 //	               what they aborted
 //	truncate.go    and retention.go: the two ends of a log that move back and up
+//	clean.go       compaction: cleanable.go says when and up to where, cleankeys.go has the
+//	               map of keys, cleantransactions.go and cleansieve.go decide what stays,
+//	               cleanswap.go exchanges the segments
 //	open.go        what is loaded and what is checked; recovery.go: the checking
 //	store.go       the data directory; partitions.go: its directories; checkpoint.go: its files
 //	snapshot.go    of the metadata log
@@ -69,5 +88,7 @@
 // damaged below its recovery point as far as it goes: the node would claim to be in sync
 // with less than it acknowledged. A second state of the producers, of what is written, to
 // take snapshots from: a snapshot is encoded when its roll is queued, and written by it, behind
-// everything that it speaks of.
+// everything that it speaks of. Accepting gaps where cleanup.policy says compact: a topic
+// that is not compacted any more would refuse what it has, and what its leader has. Rewriting
+// segments that would not change, as Kafka does with every cleaning.
 package storage
