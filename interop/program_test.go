@@ -52,6 +52,7 @@ func needCommand(t *testing.T, name string) {
 //	{"op":"produce", fields of produceRequest}         {"offsets":[0,1]}
 //	{"op":"consume", fields of consumeRequest}         {"records":[...]}
 //	{"op":"offset","topic","partition","at"}           {"offset":7}
+//	{"op":"work", ...}                                 see workOrder
 //
 // What failed is {"error":"why"}. The bootstrap servers are its last argument. It
 // ends when its input does. Standard error is shown if the test fails.
@@ -82,19 +83,8 @@ type answer struct {
 
 func startProgram(t *testing.T, bootstrap string, args ...string) client {
 	t.Helper()
-	p := &program{cmd: exec.Command(args[0], append(args[1:], bootstrap)...), stderr: new(journal)}
-	p.cmd.Stderr = p.stderr
-	p.cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(cache, "node", "node_modules"), "KAFKAJS_NO_PARTITIONER_WARNING=1")
-	var err error
-	if p.input, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.cmd.StdoutPipe()
+	p, err := openProgram(bootstrap, args...)
 	if err != nil {
-		t.Fatal(err)
-	}
-	p.output = bufio.NewReader(out)
-	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -103,6 +93,23 @@ func startProgram(t *testing.T, bootstrap string, args ...string) client {
 		}
 	})
 	return p
+}
+
+func openProgram(bootstrap string, args ...string) (*program, error) {
+	p := &program{cmd: exec.Command(args[0], append(args[1:], bootstrap)...), stderr: new(journal)}
+	p.cmd.Stderr = p.stderr
+	p.cmd.SysProcAttr = processAttributes
+	p.cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(cache, "node", "node_modules"), "KAFKAJS_NO_PARTITIONER_WARNING=1")
+	var err error
+	if p.input, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.output = bufio.NewReader(out)
+	return p, p.cmd.Start()
 }
 
 // ask sends a command and waits for the answer. A program that does not answer in

@@ -6,7 +6,7 @@ import time
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from lines import EARLIEST, LATEST, PATIENCE, decode, encode, enough, serve
+from lines import EARLIEST, LATEST, PATIENCE, Telling, Values, decode, encode, enough, serve
 
 
 class Client:
@@ -98,6 +98,118 @@ class Client:
             return {"offset": self.find(consumer, topic, partition, at)}
         finally:
             consumer.close()
+
+    def work(self, task, name, group, input, output, output_partitions, assignor, next_generation, read_committed, first_value):
+        tell, values = Telling(), Values(first_value, output_partitions)
+        if task == "transact":
+            writer, i = Writer(self.config, name, output, tell), 0
+            while tell.going:
+                writer.transaction(values.outputs(["0"] * 4), {}, i % 3 == 2, None)
+                i += 1
+            return {}
+        config = {**self.config, "group.id": group, "client.id": name, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                  "fetch.wait.max.ms": 200, "isolation.level": "read_committed" if read_committed else "read_uncommitted"}
+        if next_generation:
+            config["group.protocol"] = "consumer"
+        else:
+            config |= {"partition.assignment.strategy": assignor, "session.timeout.ms": 15000, "heartbeat.interval.ms": 500}
+        consumer = Consumer(config)
+        writer = Writer(self.config, name, output, tell) if task == "transform" else None
+
+        # The generation is nothing that it tells.
+        def assigned(consumer, tps):
+            tell("assigned", member=consumer.memberid(), generation=-1, partitions=[tp.partition for tp in tps])
+
+        consumer.subscribe([input], on_assign=assigned)
+        try:
+            while tell.going:
+                messages = [m for m in consumer.consume(20, 0.3) if not m.error()]
+                if not tell("polled", records=[[m.partition(), m.offset(), decode(m.value())] for m in messages]) or not messages:
+                    continue
+                offsets = {m.partition(): m.offset() + 1 for m in messages}
+                tps = [TopicPartition(input, p, o) for p, o in offsets.items()]
+                if task == "transform":
+                    outputs = values.outputs([decode(m.value()) for m in messages])
+                    add = lambda p: p.send_offsets_to_transaction(tps, consumer.consumer_group_metadata(), PATIENCE)
+                    if not writer.transaction(outputs, offsets, False, add):
+                        tell("rewound")
+                        self.rewind(consumer)
+                    continue
+                tell("committing", offsets=offsets)
+                outcome = "ok"
+                try:
+                    if any(tp.error for tp in consumer.commit(offsets=tps, asynchronous=False)):
+                        outcome = "unknown"
+                except KafkaException:
+                    outcome = "unknown"
+                tell("committed", outcome=outcome)
+            return {}
+        finally:
+            consumer.close()
+
+    def rewind(self, consumer):
+        """Goes back to what is committed."""
+        for _ in range(PATIENCE):
+            try:
+                for tp in consumer.committed(consumer.assignment(), timeout=10):
+                    if tp.error:
+                        raise KafkaException(tp.error)
+                    consumer.seek(TopicPartition(tp.topic, tp.partition, max(tp.offset, 0)))
+                return
+            except KafkaException:
+                time.sleep(1)
+        raise TimeoutError("the committed offsets")
+
+
+class Writer:
+    """A transactional producer, and another after each that cannot go on."""
+
+    def __init__(self, config, name, output, tell):
+        self.config, self.output, self.tell, self.producer = {**config, "transactional.id": name}, output, tell, None
+        self.open()
+
+    def open(self):
+        for _ in range(PATIENCE):
+            self.producer = Producer(self.config)
+            try:
+                self.producer.init_transactions(PATIENCE)
+                self.tell("restarted")
+                return
+            except KafkaException:
+                time.sleep(1)
+        raise TimeoutError("init_transactions")
+
+    def transaction(self, outputs, offsets, abort, add):
+        """Whether the transaction ended as it should."""
+        failures = []
+        self.tell("begin", outputs=outputs, offsets=offsets)
+        try:
+            self.producer.begin_transaction()
+            for partition, value, _ in outputs:
+                self.producer.produce(self.output, value.encode(), partition=partition, on_delivery=lambda e, _: e and failures.append(e))
+            written = self.producer.flush(PATIENCE) == 0 and not failures
+            if written and add:
+                add(self.producer)
+        except KafkaException:
+            written = False
+        commit = written and not abort
+        self.tell("ending", written=written, commit=commit)
+        try:
+            (self.producer.commit_transaction if commit else self.producer.abort_transaction)(PATIENCE)
+            self.tell("ended", outcome="ok")
+            return written
+        except KafkaException as e:
+            outcome = "unknown"
+            if commit and e.args[0].txn_requires_abort():
+                try:
+                    self.producer.abort_transaction(PATIENCE)
+                    self.tell("ended", outcome="failed")
+                    return False
+                except KafkaException:
+                    pass
+            self.tell("ended", outcome=outcome)
+            self.open()
+            return False
 
 
 serve(Client(sys.argv[-1]))

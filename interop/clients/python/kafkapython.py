@@ -3,10 +3,13 @@
 import sys
 import time
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import NewTopic
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from kafka.errors import KafkaError
 
-from lines import EARLIEST, LATEST, PATIENCE, decode, encode, enough, serve
+from lines import EARLIEST, LATEST, PATIENCE, Telling, Values, decode, encode, enough, serve
 
 
 class Client:
@@ -91,6 +94,106 @@ class Client:
             return {"offset": consumer.offsets_for_times({tp: at})[tp].offset}
         finally:
             consumer.close()
+
+    def work(self, task, name, group, input, output, output_partitions, assignor, read_committed, first_value, **_):
+        tell, values = Telling(), Values(first_value, output_partitions)
+        if task == "transact":
+            writer, i = Writer(self.config, name, output, tell), 0
+            while tell.going:
+                writer.transaction(values.outputs(["0"] * 4), {}, i % 3 == 2, None)
+                i += 1
+            return {}
+        consumer = KafkaConsumer(
+            **self.config, group_id=group, client_id=name, enable_auto_commit=False, auto_offset_reset="earliest",
+            session_timeout_ms=15000, heartbeat_interval_ms=500, partition_assignment_strategy=[ASSIGNORS[assignor]],
+            isolation_level="read_committed" if read_committed else "read_uncommitted")
+        writer = Writer(self.config, name, output, tell) if task == "transform" else None
+
+        class Listener(ConsumerRebalanceListener):
+            def on_partitions_assigned(self, tps):
+                m = consumer.group_metadata()
+                tell("assigned", member=m.member_id, generation=m.generation_id, partitions=[tp.partition for tp in tps])
+
+            def on_partitions_revoked(self, tps):
+                tell("revoked", partitions=[tp.partition for tp in tps])
+
+            def on_partitions_lost(self, tps):
+                tell("lost")
+
+        consumer.subscribe([input], listener=Listener())
+        try:
+            while tell.going:
+                messages = [m for part in consumer.poll(300, max_records=20).values() for m in part]
+                if not tell("polled", records=[[m.partition, m.offset, decode(m.value)] for m in messages]) or not messages:
+                    continue
+                offsets = {m.partition: m.offset + 1 for m in messages}
+                tps = {TopicPartition(input, p): OffsetAndMetadata(o, "", -1) for p, o in offsets.items()}
+                if task == "transform":
+                    outputs = values.outputs([decode(m.value) for m in messages])
+                    add = lambda p: p.send_offsets_to_transaction(tps, consumer.group_metadata())
+                    if not writer.transaction(outputs, offsets, False, add):
+                        tell("rewound")
+                        for tp in consumer.assignment():
+                            consumer.seek(tp, consumer.committed(tp) or 0)
+                    continue
+                tell("committing", offsets=offsets)
+                try:
+                    consumer.commit(tps)
+                    tell("committed", outcome="ok")
+                except KafkaError:
+                    tell("committed", outcome="unknown")
+            return {}
+        finally:
+            consumer.close()
+
+
+ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
+
+
+class Writer:
+    """A transactional producer, and another after each that cannot go on."""
+
+    def __init__(self, config, name, output, tell):
+        self.config, self.output, self.tell, self.producer = {**config, "transactional_id": name}, output, tell, None
+        self.open()
+
+    def open(self):
+        for _ in range(PATIENCE):
+            self.producer = KafkaProducer(**self.config)
+            try:
+                self.producer.init_transactions()
+                self.tell("restarted")
+                return
+            except KafkaError:
+                self.producer.close(1)
+                time.sleep(1)
+        raise TimeoutError("init_transactions")
+
+    def transaction(self, outputs, offsets, abort, add):
+        """Whether the transaction ended as it should."""
+        self.tell("begin", outputs=outputs, offsets=offsets)
+        written = True
+        try:
+            self.producer.begin_transaction()
+            futures = [self.producer.send(self.output, value.encode(), partition=p) for p, value, _ in outputs]
+            if add:
+                add(self.producer)
+            self.producer.flush(PATIENCE)
+            for f in futures:
+                f.get(PATIENCE)
+        except KafkaError:
+            written = False
+        commit = written and not abort
+        self.tell("ending", written=written, commit=commit)
+        try:
+            (self.producer.commit_transaction if commit else self.producer.abort_transaction)()
+            self.tell("ended", outcome="ok")
+            return written
+        except KafkaError:
+            self.tell("ended", outcome="unknown")
+            self.producer.close(1)
+            self.open()
+            return False
 
 
 serve(Client(sys.argv[-1]))

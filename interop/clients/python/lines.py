@@ -33,3 +33,31 @@ def encode(text):
 
 def decode(data):
     return None if data is None else bytes(data).decode()
+
+
+class Telling:
+    """What a work command tells while it works (program_job_test.go)."""
+
+    def __init__(self):
+        self.going = True
+
+    def __call__(self, event, **fields):
+        """Tells an event and waits until it has been taken down. False is that it is time to stop."""
+        print(json.dumps({"event": event, **fields}), flush=True)
+        self.going = self.going and json.loads(sys.stdin.readline())["go"]
+        return self.going
+
+
+class Values:
+    """The values that a work command may write."""
+
+    def __init__(self, first, partitions):
+        self.next, self.partitions = first, partitions
+
+    def outputs(self, inputs):
+        """A record for each input: partition, value, input."""
+        out = []
+        for i in inputs:
+            out.append([self.next % self.partitions, str(self.next), i])
+            self.next += 1
+        return out
