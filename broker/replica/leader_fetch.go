@@ -80,7 +80,7 @@ func (l *Leader) Answer(req FetchRequest) FetchAnswer {
 		a.Err = kerr.OffsetOutOfRange
 		return a
 	}
-	if req.LastFetchedEpoch != wire.NoLeaderEpoch {
+	if l.judgesByEpoch(req) {
 		end := l.endOffsetFor(req.LastFetchedEpoch)
 		if end.Epoch == wire.NoLeaderEpoch {
 			a.Err = kerr.OffsetOutOfRange
@@ -95,6 +95,14 @@ func (l *Leader) Answer(req FetchRequest) FetchAnswer {
 		a.Err = kerr.OffsetOutOfRange
 	}
 	return a
+}
+
+// judgesByEpoch reports whether the fetcher says of which epoch its last record is.
+func (l *Leader) judgesByEpoch(req FetchRequest) bool {
+	if req.Replica == wire.NoNode && l.cfg.Fail.On(failpoint.ZooPositionWithoutEpoch) {
+		return false
+	}
+	return req.LastFetchedEpoch != wire.NoLeaderEpoch
 }
 
 func (l *Leader) checkEpoch(req FetchRequest) *kerr.Error {
@@ -148,6 +156,9 @@ func (l *Leader) OffsetForLeaderEpoch(current, epoch wire.LeaderEpoch) (EpochEnd
 		if err := l.CheckLeaderEpoch(current); err != nil {
 			return NoEpochEnd, err
 		}
+	}
+	if l.cfg.Fail.On(failpoint.ZooPositionWithoutEpoch) {
+		return EpochEnd{epoch, l.logEnd}, nil
 	}
 	return l.endOffsetFor(epoch), nil
 }
