@@ -189,7 +189,7 @@ func (n *Node) forward(r *request, to wire.NodeID, failed func()) {
 	req := kmsg.NewPtrEnvelopeRequest()
 	req.RequestData = wire.AppendRequest(nil, r.header.CorrelationID, n.clientID, r.msg)[wire.FramePrefix:]
 	req.ClientHostAddress = []byte{0, 0, 0, 0}
-	n.send(to, laneControl, req, n.requestTimeout(), func(resp kmsg.Response, err error) {
+	n.send(to, laneForward, req, n.requestTimeout(), func(resp kmsg.Response, err error) {
 		answer := r.msg.ResponseKind()
 		answer.SetVersion(r.header.Version)
 		if err = unwrap(resp, err, r.header.CorrelationID, answer); err == nil {
@@ -273,7 +273,7 @@ func (n *Node) autoCreate(names []string) {
 	wrapped := kmsg.NewPtrEnvelopeRequest()
 	wrapped.RequestData = wire.AppendRequest(nil, 0, n.clientID, req)[wire.FramePrefix:]
 	wrapped.ClientHostAddress = []byte{0, 0, 0, 0}
-	n.send(to, laneControl, wrapped, n.requestTimeout(), func(resp kmsg.Response, err error) {
+	n.send(to, laneForward, wrapped, n.requestTimeout(), func(resp kmsg.Response, err error) {
 		answer := kmsg.Response(kmsg.NewPtrCreateTopicsResponse())
 		answer.SetVersion(req.Version)
 		finished(answer, unwrap(resp, err, 0, answer))

@@ -116,7 +116,7 @@ func (n *Node) forgetMovedPeers(delta *metadata.Delta) {
 		if c.Old == nil || c.New != nil && c.Old.Epoch == c.New.Epoch {
 			continue
 		}
-		for _, l := range []lane{laneControl, laneQuorumFetch, laneReplicaFetch, laneTxnVerify, laneTxnMarkers} {
+		for l := range lanes {
 			if p := n.peers[peerKey{c.ID, l}]; p != nil && p.conn == nil {
 				p.retryAt = 0
 			}

@@ -17,11 +17,13 @@ import (
 type lane uint8
 
 const (
-	laneControl      lane = iota // votes, heartbeats, AlterPartition, forwarding
+	laneControl      lane = iota // votes, heartbeats, AlterPartition
 	laneQuorumFetch              // fetches of the metadata log
 	laneReplicaFetch             // fetches of partitions
 	laneTxnVerify                // questions to transaction coordinators
 	laneTxnMarkers               // markers of transactions, which wait for replicas
+	laneForward                  // clients' requests to the controller, which wait for a commit
+	lanes
 )
 
 type peerKey struct {
