@@ -2,7 +2,9 @@ package storage_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -92,6 +94,93 @@ func TestRealDisk(t *testing.T) {
 			return
 		}
 	}
+}
+
+// TestRealCleaning compacts while appends go on: the map of keys and the batches are made
+// off the loop here.
+func TestRealCleaning(t *testing.T) {
+	dir := t.TempDir()
+	cfg := smallConfig()
+	cfg.SegmentBytes, cfg.Compact, cfg.FileDeleteDelay = 2000, true, 0
+	last := make(map[string]string)
+	table := func(task *env.Task, l *storage.Log) map[string]string {
+		raw, err := readAll(task, l)
+		if err != nil {
+			t.Error(err)
+		}
+		got := make(map[string]string)
+		for h, b := range wire.Batches(raw, wire.RefuseTruncated, &err) {
+			records, err := wire.NewCodec(1 << 20).Records(b)
+			if err != nil {
+				t.Errorf("batch at %d: %v", h.BaseOffset, err)
+			}
+			var r wire.Record
+			for records.Next(&r) {
+				got[string(r.Key)] = string(r.Value)
+			}
+		}
+		return got
+	}
+	onRealDisk(t, dir, func(task *env.Task, e *env.Env) {
+		s, err := storage.OpenStore(task, e, testStore)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		l, err := tryOpenT0(task, s, cfg)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		cleanings := 0
+		var clean func()
+		clean = func() {
+			l.Clean(l.FlushedOffset(), storage.CleanerConfig{DedupeBytes: 1 << 16, BufferBytes: 5000}, func(_ storage.CleanStats, err error) {
+				if err != nil && !errors.Is(err, storage.ErrClosed) && !errors.Is(err, storage.ErrInterrupted) {
+					t.Errorf("cleaning: %v", err)
+				}
+				if cleanings++; err == nil {
+					e.Clock.After(time.Millisecond, clean)
+				}
+			})
+		}
+		clean()
+		codec := wire.NewCodec(1 << 20)
+		for i := range 600 {
+			b := wire.NewBuilder(wire.BatchOptions{Compression: wire.Compression(i % 5)})
+			for k := range 4 {
+				key, value := fmt.Sprint("k", (i*7+k)%20), fmt.Sprint(i, "/", k)
+				last[key] = value
+				b.Append(int64(i), []byte(key), []byte(value))
+			}
+			raw, _ := b.Build(nil, codec)
+			if _, err := appendSync(task, l, raw, storage.AppendOptions{Sync: i%10 == 0}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		if got := table(task, l); !maps.Equal(got, last) {
+			t.Errorf("the table is %v, want %v", got, last)
+		}
+		if cleanings < 2 || l.CleanedUpTo() == 0 {
+			t.Errorf("%d cleanings, up to %d", cleanings, l.CleanedUpTo())
+		}
+		if err := env.Await(task, func(done func(error)) { s.Close(1, done) }); err != nil {
+			t.Error(err)
+		}
+	})
+	onRealDisk(t, dir, func(task *env.Task, e *env.Env) {
+		s, err := storage.OpenStore(task, e, testStore)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if l, err := tryOpenT0(task, s, cfg); err != nil {
+			t.Error(err)
+		} else if got := table(task, l); !maps.Equal(got, last) {
+			t.Errorf("after a restart the table is %v, want %v", got, last)
+		}
+	})
 }
 
 // BenchmarkRealAppend100BSync is group commit on whatever disk is below the temporary
