@@ -49,6 +49,10 @@ func drawExactlyOnce(r *rand.Rand) map[string]int {
 	params["later-version"] = pick(1, 2)
 	params["later-ms"] = pick(0, 0, 3000, 12000)
 	params["batch"] = pick(1, 5, 20, 100)
+	// No more than the workers can catch up with: each ends a few transactions a second.
+	rate := max(1, min(1_000_000*params["producers"]/params["pace-us"], 2*params["workers"]*params["batch"]))
+	params["pace-us"] = params["producers"] * 1_000_000 / rate
+	params["at-least"] = min(1000, 20*rate)
 	params["transaction-timeout-ms"] = pick(1000, 4000, 10000)
 	params["session-timeout-ms"] = pick(600, 1500, 3000)
 	params["max-poll-ms"] = pick(1500, 5000)

@@ -12,7 +12,9 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
+	"odradek/checker/history"
 	"odradek/workloads/client"
+	"odradek/workloads/client/producer"
 )
 
 // feed is topics of unique values, and the producers that write them: what most workloads
@@ -21,6 +23,8 @@ type feed struct {
 	name   string
 	params map[string]int
 	topic  map[string]string
+	// compose makes a record for a partition, and what the history says of it.
+	compose func(rng *rand.Rand, tp wire.TopicPartition) (history.Event, producer.Record)
 	// lastValue is the last unique value given out.
 	lastValue uint64
 	// producing counts the producers that are not done.
@@ -86,7 +90,9 @@ func newFeed(name string, params map[string]int, topic map[string]string) *feed 
 		params[name] = max(params[name], 1)
 	}
 	params["value-bytes"] = max(params["value-bytes"], valueSize)
-	return &feed{name: name, params: params, topic: topic, producing: params["producers"]}
+	w := &feed{name: name, params: params, topic: topic, producing: params["producers"]}
+	w.compose = w.plain
+	return w
 }
 
 func (w *feed) duration(param string, unit time.Duration) time.Duration {

@@ -2,10 +2,12 @@ package workloads
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
+	"odradek/checker/history"
 	"odradek/workloads/client/producer"
 )
 
@@ -45,12 +47,19 @@ func (w *feed) goesOn(s *Site, n int) bool {
 	return (w.params["operations"] == 0 || n < w.params["operations"]) && !s.stopping()
 }
 
+// plain makes a record that has nothing but a unique value, and what the history says of it.
+func (w *feed) plain(rng *rand.Rand, tp wire.TopicPartition) (history.Event, producer.Record) {
+	value, bytes := w.nextValue(rng)
+	return history.Event{Topic: tp.Topic, Partition: tp.Partition, Value: value},
+		producer.Record{Topic: tp.Topic, Partition: tp.Partition, Value: bytes}
+}
+
 // produce sends records to random partitions, each as soon as there is room among the
 // outstanding ones and a pause has passed.
 func (w *feed) produce(t *env.Task, s *Site, name string, i int) {
 	cfg := w.producerConfig(i)
-	history := newAppends(s, name, &cfg)
-	c := s.client(name, cfg.RequestTimeout, history)
+	records := newAppends(s, name, &cfg)
+	c := s.client(name, cfg.RequestTimeout, records)
 	defer c.Close()
 	p := c.NewProducer(cfg)
 	rng := s.Env.Rand.Stream("workload/" + name)
@@ -60,10 +69,9 @@ func (w *feed) produce(t *env.Task, s *Site, name string, i int) {
 	outstanding := 0
 	var room func() // wakes the user when there is room again
 	for n := 0; w.goesOn(s, n); n++ {
-		tp := tps[rng.IntN(len(tps))]
-		value, bytes := w.nextValue(rng)
+		e, record := w.compose(rng, tps[rng.IntN(len(tps))])
 		outstanding++
-		history.send(p, tp, value, producer.Record{Topic: tp.Topic, Partition: tp.Partition, Value: bytes}, func() {
+		records.sendAs(p, e, record, func(producer.Result) {
 			outstanding--
 			if wake := room; wake != nil {
 				room = nil

@@ -105,6 +105,7 @@ type kind struct {
 
 var kinds = map[string]kind{
 	"append-read":      {defaults: appendReadDefaults, draw: drawAppendRead, make: newAppendRead},
+	"compacted-table":  {defaults: compactedTableDefaults, draw: drawCompactedTable, make: newCompactedTable},
 	"exactly-once":     {defaults: exactlyOnceDefaults, draw: drawExactlyOnce, make: newExactlyOnce},
 	"group-churn":      {defaults: groupChurnDefaults, draw: drawGroupChurn, make: newGroupChurn},
 	"queue-and-pubsub": {defaults: queueAndPubsubDefaults, draw: drawQueueAndPubsub, make: newQueueAndPubsub},
