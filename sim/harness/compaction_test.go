@@ -187,6 +187,22 @@ func TestCompactionUnderFaults(t *testing.T) {
 	}
 }
 
+// TestCompactionRepeats: two runs of a plan are the same.
+func TestCompactionRepeats(t *testing.T) {
+	t.Parallel()
+	var hashes [2]any
+	for i := range hashes {
+		res, err := Run(compactingPlan(2, survivableKinds...), Options{Workload: newCountingTable("60000")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes[i] = res.Hash
+	}
+	if hashes[0] != hashes[1] {
+		t.Errorf("hashes %v", hashes)
+	}
+}
+
 // TestTombstonesGo has tombstones expire all the time, without faults.
 func TestTombstonesGo(t *testing.T) {
 	t.Parallel()
