@@ -35,17 +35,21 @@ public class Interop {
     private static final long EARLIEST = -2;
 
     private final String bootstrap;
+    private final BufferedReader lines;
+    private final PrintStream answers;
 
-    private Interop(String bootstrap) {
+    private Interop(String bootstrap, BufferedReader lines, PrintStream answers) {
         this.bootstrap = bootstrap;
+        this.lines = lines;
+        this.answers = answers;
     }
 
     public static void main(String[] args) throws Exception {
-        Interop client = new Interop(args[args.length - 1]);
         // Standard output is for the answers alone.
         PrintStream answers = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         System.setOut(System.err);
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        Interop client = new Interop(args[args.length - 1], lines, answers);
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             ObjectNode answer = JSON.createObjectNode();
             try {
@@ -76,6 +80,9 @@ public class Interop {
                 try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
                     answer.put("offset", offset(consumer, partition(command), command.get("at").asLong()));
                 }
+                break;
+            case "work":
+                new Job(properties(), command, new Telling(JSON, lines, answers)).work();
                 break;
             default:
                 throw new IllegalArgumentException(command.get("op").asText());

@@ -2,7 +2,7 @@
 // its inner parts: the cluster's metadata and the broker's fetch.
 
 const readline = require('readline')
-const {Kafka, CompressionTypes, CompressionCodecs, logLevel} = require('kafkajs')
+const {Kafka, CompressionTypes, CompressionCodecs, logLevel, PartitionAssigners} = require('kafkajs')
 const Cluster = require('kafkajs/src/cluster')
 const {createLogger} = require('kafkajs/src/loggers')
 const socketFactory = require('kafkajs/src/network/socketFactory')
@@ -171,8 +171,139 @@ const client = {
     }),
 }
 
+// What follows works on jobs (program_job_test.go).
+
+// teller tells events one after the other, each when the one before has been taken down.
+function teller() {
+  const t = {going: true}
+  let turn = Promise.resolve()
+  t.tell = (event, fields) => {
+    turn = turn.then(async () => {
+      process.stdout.write(JSON.stringify({event, ...fields}) + '\n')
+      const {value} = await input.next()
+      t.going = t.going && JSON.parse(value).go
+    })
+    return turn
+  }
+  return t
+}
+
+// writer is a transactional producer, and another after each that cannot go on.
+function writer(name, output, tell) {
+  let producer = null
+  const open = async () => {
+    while (producer === null) {
+      const p = kafka.producer({transactionalId: name, idempotent: true, maxInFlightRequests: 1, retry})
+      try {
+        await p.connect()
+        producer = p
+        await tell('restarted', {})
+      } catch (e) {
+        process.stderr.write(`producer: ${e.stack}\n`)
+        await sleep(200)
+      }
+    }
+  }
+  const close = async () => {
+    if (producer !== null) await producer.disconnect().catch(() => {})
+    producer = null
+  }
+  // transaction reports whether it ended as it should.
+  const transaction = async (outputs, offsets, abort, add) => {
+    await open()
+    await tell('begin', {outputs, offsets})
+    let tx = null
+    let written = true
+    try {
+      tx = await producer.transaction()
+      for (const [partition, value] of outputs) await tx.send({topic: output, messages: [{partition, value}]})
+      if (add) await add(tx)
+    } catch (e) {
+      process.stderr.write(`transaction: ${e.stack}\n`)
+      written = false
+    }
+    const commit = written && !abort
+    await tell('ending', {written, commit})
+    try {
+      if (tx !== null) await (commit ? tx.commit() : tx.abort())
+      await tell('ended', {outcome: tx === null ? 'failed' : 'ok'})
+    } catch (e) {
+      process.stderr.write(`end: ${e.stack}\n`)
+      await tell('ended', {outcome: 'unknown'})
+      await close()
+      await open() // it ends what the old one left
+      return false
+    }
+    return written
+  }
+  return {transaction, close}
+}
+
+client.work = async order => {
+  const {task, name, group, input: topic, output, output_partitions, read_committed} = order
+  const t = teller()
+  let next = order.first_value
+  const outputs = inputs => inputs.map(i => [next % output_partitions, String(next++), i])
+  const w = writer(name, output, t.tell)
+  if (task === 'transact') {
+    for (let i = 0; t.going; i++) await w.transaction(outputs(['0', '0', '0', '0']), {}, i % 3 === 2, null)
+    await w.close()
+    return {}
+  }
+  const consumer = kafka.consumer({
+    groupId: group, sessionTimeout: 15000, heartbeatInterval: 500, rebalanceTimeout: 15000, maxWaitTimeInMs: 200, retry,
+    readUncommitted: !read_committed, partitionAssigners: [PartitionAssigners.roundRobin],
+  })
+  await consumer.connect()
+  // The generation is nothing that it tells.
+  consumer.on(consumer.events.GROUP_JOIN, ({payload}) =>
+    t.tell('assigned', {member: payload.memberId, generation: -1, partitions: payload.memberAssignment[topic] || []}))
+  await consumer.subscribe({topics: [topic], fromBeginning: true})
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    eachBatch: async ({batch, resolveOffset, heartbeat, isRunning, isStale}) => {
+      if (!isRunning() || isStale() || batch.messages.length === 0) return
+      const {partition, messages} = batch
+      await t.tell('polled', {records: messages.map(m => [partition, Number(m.offset), text(m.value)])})
+      const offset = Number(messages[messages.length - 1].offset) + 1
+      const topics = [{topic, partitions: [{partition, offset: String(offset)}]}]
+      if (task === 'transform') {
+        const add = tx => tx.sendOffsets({consumerGroupId: group, topics})
+        while (!(await w.transaction(outputs(messages.map(m => text(m.value))), {[partition]: offset}, false, add))) {
+          // After an end of which nothing is known the group's offset tells.
+          const [{partitions}] = await withAdmin(admin => admin.fetchOffsets({groupId: group, topics: [topic]}))
+          if (Number(partitions.find(p => p.partition === partition).offset) >= offset) break
+        }
+      } else {
+        await t.tell('committing', {offsets: {[partition]: offset}})
+        try {
+          await consumer.commitOffsets([{topic, partition, offset: String(offset)}])
+          await t.tell('committed', {outcome: 'ok'})
+        } catch (e) {
+          await t.tell('committed', {outcome: 'unknown'})
+          throw e
+        }
+      }
+      resolveOffset(messages[messages.length - 1].offset)
+      await heartbeat()
+    },
+  })
+  while (t.going) {
+    await sleep(300)
+    await t.tell('polled', {records: []})
+  }
+  await consumer.stop()
+  await consumer.disconnect()
+  await w.close()
+  await t.tell('lost', {})
+  return {}
+}
+
+const input = readline.createInterface({input: process.stdin})[Symbol.asyncIterator]()
+
 async function serve() {
-  for await (const line of readline.createInterface({input: process.stdin})) {
+  for await (const line of input) {
     const {op, ...request} = JSON.parse(line)
     let answer
     try {
