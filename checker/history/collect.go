@@ -69,7 +69,10 @@ func collect(events []Event, g *Guarantees) *chronicle {
 	for _, p := range c.parts {
 		p.consumers = sortedKeys(p.moves)
 		p.askers = sortedKeys(p.latest)
-		p.compacts = g.Compacts(p.tp.Topic)
+		if p.compacts = g.Compacts(p.tp.Topic); p.compacts {
+			p.tombstones = g.DeleteRetention
+			p.keyed()
+		}
 		p.index()
 	}
 	for _, name := range sortedKeys(c.byGroup) {

@@ -81,6 +81,9 @@ type partition struct {
 	committed finalLog
 	lastOfKey map[string]wire.Offset // in the final log
 	compacts  bool
+	// Of a compacted log: its appends by key, as invoked, and how long it keeps tombstones.
+	byKey      map[string][]*appendOp
+	tombstones int64
 }
 
 // finalLog is the log as read after everything healed.
@@ -144,6 +147,16 @@ func (p *partition) index() {
 			continue // what is aborted replaces nothing
 		}
 		p.lastOfKey[a.key] = r.Offset
+	}
+}
+
+// keyed sorts the appends of a compacted log by their keys.
+func (p *partition) keyed() {
+	p.byKey = make(map[string][]*appendOp)
+	for _, a := range p.appends {
+		if a.key != "" {
+			p.byKey[a.key] = append(p.byKey[a.key], a)
+		}
 	}
 }
 

@@ -111,6 +111,28 @@ func (a *appendOp) content() string {
 	return "a value"
 }
 
+// removable reports whether a replica may have compacted a record away by the time of a
+// poll: it was aborted, its time as a tombstone was over, or a later record of its key had
+// been sent.
+func (p *partition) removable(r Record, m *move) bool {
+	a := p.byValue[r.Value]
+	if a == nil || a.key == "" {
+		return false
+	}
+	if a.aborted() || a.tombstone && m.time-a.invoked >= p.tombstones {
+		return true
+	}
+	for _, b := range p.byKey[a.key] {
+		if b.invokeSeq >= m.seq {
+			break
+		}
+		if b != a && b.outcome != Failed && !b.aborted() && (b.offset > r.Offset || b.offset == wire.NoOffset) {
+			return true
+		}
+	}
+	return false
+}
+
 // rebuilt judges the tables that a consumer has built, each time when it had begun at the
 // start of the log: what was deleted must not be in it. (That nothing is missing is
 // what poll-skip says.)

@@ -106,6 +106,29 @@ func TestPlantedAnomaliesOfTables(t *testing.T) {
 			s.read("c", []Record{{0, 1}, {2, 3}})
 			left(s, 4, Record{0, 1}, Record{1, 2}, Record{3, 4})
 		}, []string{"violation poll-skip"}},
+		{"a reader passes the newest value of a key", compact, func(s *script) {
+			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
+			s.send("p", 3, AcksAll, OK, 2, keyed("l"))
+			s.send("p", 4, AcksAll, OK, 3, keyed("m"))
+			s.read("c", []Record{{0, 1}, {3, 4}})
+			left(s, 4, Record{0, 1}, Record{1, 2}, Record{2, 3}, Record{3, 4})
+		}, []string{"violation poll-skip"}},
+		{"a reader passes what was replaced, which another replica still has", compact, func(s *script) {
+			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
+			s.send("p", 3, AcksAll, OK, 2, keyed("l"))
+			s.read("c", []Record{{0, 1}, {2, 3}})
+			left(s, 3, Record{0, 1}, Record{1, 2}, Record{2, 3})
+		}, nil},
+		{"a reader passes what was replaced only later", compact, func(s *script) {
+			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
+			s.send("p", 3, AcksAll, OK, 2, keyed("m"))
+			s.read("c", []Record{{0, 1}, {2, 3}})
+			s.send("p", 4, AcksAll, OK, 3, keyed("l"))
+			left(s, 4, Record{0, 1}, Record{1, 2}, Record{2, 3}, Record{3, 4})
+		}, []string{"violation poll-skip"}},
 		{"a reader from the start has a key that was deleted", keep, func(s *script) {
 			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
 			s.seek("c", 0)
