@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
+	"odradek/sim/disk"
 )
 
 // tableLab is a cluster with the topic "table" on nodes 1 to 3, compacted and replicated:
@@ -160,6 +162,38 @@ func TestFollowersTakeGapsWhenTheTopicIsNotCompactedAnyMore(t *testing.T) {
 		task.Sleep(l.env.Clock, 500*time.Millisecond)
 		if after := l.offsets(task, l.dial(task, 3), 0); fmt.Sprint(after) != fmt.Sprint(before) {
 			t.Errorf("the new leader has %v, there were %v", after, before)
+		}
+	})
+}
+
+// A replica whose compaction fails goes on as it is, and does not try again.
+func TestReplicaThatCannotBeCompactedServes(t *testing.T) {
+	l := newLab(t, 3, map[string]string{"log.cleaner.backoff.ms": "100"})
+	l.do(func(task *env.Task) {
+		l.createTopic(task, "table", map[string]string{"cleanup.policy": "compact", "segment.bytes": "500", "min.cleanable.dirty.ratio": "0.01"}, []int32{1, 2, 3})
+		l.c.Node(1).Disk.FailNext(disk.OpOpen, ".log.cleaned", 1)
+		conn := l.dial(task, 1)
+		for i := range 40 {
+			l.put(task, conn, i)
+		}
+		task.Sleep(l.env.Clock, time.Second)
+		if all := l.offsets(task, conn, 0); len(all) != 40 {
+			t.Errorf("the leader has %v", all)
+		}
+		if s := l.replica(1, "table"); s.Err != nil || !s.Leads || len(s.ISR) != 3 {
+			t.Errorf("the leader is %+v", s)
+		}
+		var sizes [3]int
+		for n := range sizes {
+			d := l.c.Node(wire.NodeID(n + 1)).Disk
+			for _, name := range d.Names("table-0") {
+				if strings.HasSuffix(name, ".log") {
+					sizes[n] += d.Peek("table-0/"+name, make([]byte, 10_000), 0)
+				}
+			}
+		}
+		if sizes[1] > sizes[0]/2 || sizes[2] > sizes[0]/2 {
+			t.Errorf("logs of %d bytes: the other replicas are not compacted", sizes)
 		}
 	})
 }

@@ -144,6 +144,7 @@ func (c *cleaning) run(t *env.Task, stable wire.Offset) error {
 		// the end of the map: their markers may lie between.
 		outcomes: newOutcomes(l.AbortedTransactions(sources[0].base, sources[len(sources)-1].next)),
 		last:     lastBatches(l.producers),
+		watched:  l.opts.Observer.Cleaned != nil,
 	}
 	for _, group := range l.groups(sources) {
 		if err := c.merge(t, group); err != nil {
@@ -226,8 +227,8 @@ func (c *cleaning) learn(t *env.Task, sources []*segment, d Dirtiness) (*keyMap,
 // after each time more is asked whether to go on behind the position.
 func (c *cleaning) through(t *env.Task, s *segment, process func(buf []byte, left int64) (done, need int, err error), more func(pos int64) (bool, error)) error {
 	size := s.size
-	if c.buf == nil {
-		c.buf = make([]byte, min(int64(max(c.cfg.BufferBytes, 4<<10)), size))
+	if want := min(int64(max(c.cfg.BufferBytes, 4<<10)), size); int64(len(c.buf)) < want {
+		c.buf = make([]byte, want)
 	}
 	for pos := int64(0); pos < size; {
 		n, err := readAt(t, s.file, c.buf[:min(int64(len(c.buf)), size-pos)], pos)

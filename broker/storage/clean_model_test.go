@@ -91,8 +91,8 @@ func (x *table) start(task *env.Task) {
 		x.failf("opening: %w", err)
 		return
 	}
-	if got := x.log.CleanedUpTo(); got < x.cleaned {
-		x.failf("cleaned up to %d after the restart, it was %d", got, x.cleaned)
+	if got := x.log.CleanedUpTo(); got < x.cleaned || got > x.reach {
+		x.failf("cleaned up to %d after the restart, it was at least %d and at most %d", got, x.cleaned, x.reach)
 	}
 	x.lost(x.log.LogEndOffset())
 	x.check(task)

@@ -32,11 +32,12 @@ type sieve struct {
 	codec *wire.Codec
 	// now is the time of day and horizon the delete horizon for what is seen first, in ms.
 	now, horizon int64
+	watched      bool
 
 	// What came out since the last take.
 	out     []byte
 	batches []batchInfo // positions in out
-	ids     []BatchID
+	ids     []BatchID   // if watched
 	aborted []producers.AbortedTransaction
 	// produced says that a batch with a producer came out.
 	produced bool
@@ -200,7 +201,9 @@ func (s *sieve) note(was *wire.BatchHeader, at int, unchanged bool) {
 	check(err == nil && h.BaseOffset == was.BaseOffset && h.NextOffset() == was.NextOffset() && h.LeaderEpoch == was.LeaderEpoch,
 		"a batch that was rewritten is another one: %+v, it was %+v, %v", h, was, err)
 	s.batches = append(s.batches, infoOf(&h, int64(at)))
-	s.ids = append(s.ids, BatchID{Base: h.BaseOffset, Last: h.LastOffset(), Epoch: h.LeaderEpoch, CRC: h.CRC})
+	if s.watched {
+		s.ids = append(s.ids, BatchID{Base: h.BaseOffset, Last: h.LastOffset(), Epoch: h.LeaderEpoch, CRC: h.CRC})
+	}
 	s.produced = s.produced || h.HasProducer()
 	s.rewritten = s.rewritten || !unchanged
 	s.stats.BytesKept += int64(h.Size())
