@@ -76,7 +76,7 @@ const (
 	// Cut loses everything that From sends to To for For, in that direction only.
 	Cut Kind = "cut"
 	// SlowLink multiplies the latency from From to To by Factor and divides the
-	// bandwidth by it, for For.
+	// bandwidth by it, for For. From or To may be 0, the clients.
 	SlowLink Kind = "slow-link"
 	// SlowDisk makes the node's disk Factor times slower for For.
 	SlowDisk Kind = "slow-disk"
@@ -120,7 +120,13 @@ func (e Event) String() string {
 	case Cut, Reset:
 		what = fmt.Sprintf("%s n%d -> n%d", e.Kind, e.From, e.To)
 	case SlowLink:
-		what = fmt.Sprintf("slow-link n%d -> n%d x%d", e.From, e.To, e.Factor)
+		end := func(id int) string {
+			if id == 0 {
+				return "clients"
+			}
+			return fmt.Sprintf("n%d", id)
+		}
+		what = fmt.Sprintf("slow-link %s -> %s x%d", end(e.From), end(e.To), e.Factor)
 	case SlowDisk:
 		what = fmt.Sprintf("slow-disk n%d x%d", e.Node, e.Factor)
 	case Arm:
@@ -249,11 +255,19 @@ func (e *Event) validate(nodes int) error {
 		}
 		return node("node", e.Node)
 	case SlowLink, Cut, Reset:
-		if e.Kind == SlowLink && e.Factor < 1 {
-			return errors.New("factor must be at least 1")
-		}
 		if e.From == e.To {
 			return errors.New("from and to are the same node")
+		}
+		if e.Kind == SlowLink {
+			if e.Factor < 1 {
+				return errors.New("factor must be at least 1")
+			}
+			if e.From == 0 {
+				return node("to", e.To)
+			}
+			if e.To == 0 {
+				return node("from", e.From)
+			}
 		}
 		return errors.Join(node("from", e.From), node("to", e.To))
 	case Partition:

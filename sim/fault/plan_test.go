@@ -51,6 +51,8 @@ func TestDecodeRefusesNonsense(t *testing.T) {
 		"no version":    `{"seed": 1}`,
 		"unknown field": `{"version": 1, "sed": 1}`,
 		"no such node":  `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"pause","node":4}]}`,
+		"no node":       `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"slow-link","factor":2}]}`,
+		"cut clients":   `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"cut","to":2}]}`,
 		"no such fault": `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"meteor","node":1}]}`,
 		"no such point": `{"version":1,"cluster":{"nodes":3,"voters":3},"armed":[{"name":"zoo/0","terms":"return(true)"}]}`,
 		"random terms":  `{"version":1,"cluster":{"nodes":3,"voters":3},"events":[{"at":"1s","fault":"arm","node":1,"failpoint":"storage/sync","terms":"5%return"}]}`,

@@ -92,8 +92,8 @@ func (s *Striker) strike(e Event) {
 		s.cut(e, [][2]string{{name(e.From), name(e.To)}})
 	case SlowLink:
 		s.happened(e)
-		s.c.Net.Slow(name(e.From), name(e.To), e.Factor, e.Factor)
-		s.later(e, func() { s.c.Net.Slow(name(e.From), name(e.To), 1, 1) })
+		s.slow(e, e.Factor)
+		s.later(e, func() { s.slow(e, 1) })
 	case SlowDisk:
 		s.happened(e)
 		n := s.node(e.Node)
@@ -161,6 +161,27 @@ func (s *Striker) groups(ids [][]int) [][]string {
 		groups[len(groups)-1] = append(groups[len(groups)-1], h.Name())
 	}
 	return groups
+}
+
+// slow makes a link slow, or the links of all clients.
+func (s *Striker) slow(e Event, factor int) {
+	for _, from := range s.hosts(e.From) {
+		for _, to := range s.hosts(e.To) {
+			s.c.Net.Slow(from, to, factor, factor)
+		}
+	}
+}
+
+// hosts are the host names that an end of a link stands for.
+func (s *Striker) hosts(id int) []string {
+	if id != 0 {
+		return []string{name(id)}
+	}
+	var clients []string
+	for _, h := range s.c.Clients {
+		clients = append(clients, h.Name())
+	}
+	return clients
 }
 
 // cut cuts links, which may be cut by another fault already: the last one to end heals.
