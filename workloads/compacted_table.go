@@ -219,9 +219,14 @@ func (w *compactedTable) forget(t *env.Task, s *Site) error {
 	defer c.Close()
 	admin := c.NewAdmin().WithTimeout(finalTimeout)
 	rng := s.Env.Rand.Stream("workload/forgetting")
+	// With tiny segments and buffers the cleaner has minutes of work before it.
+	if err := admin.AlterBrokerConfigs(t, "", []client.ConfigChange{{Name: "log.cleaner.dedupe.buffer.size", Value: "1048576"}}); err != nil {
+		return fmt.Errorf("give the cleaner room: %w", err)
+	}
 	for _, topic := range w.topics() {
 		if err := admin.AlterTopicConfigs(t, topic, []client.ConfigChange{
-			{Name: "delete.retention.ms", Value: "0"}, {Name: "min.cleanable.dirty.ratio", Value: "0.001"}, {Name: "segment.bytes", Value: "600"},
+			{Name: "delete.retention.ms", Value: "0"}, {Name: "min.cleanable.dirty.ratio", Value: "0.001"},
+			{Name: "segment.bytes", Value: "20000"}, {Name: "segment.ms", Value: "1000"},
 		}); err != nil {
 			return fmt.Errorf("let tombstones go: %w", err)
 		}
@@ -231,7 +236,7 @@ func (w *compactedTable) forget(t *env.Task, s *Site) error {
 	left, within := 0, forgetWithin+w.duration("delete-retention-ms", time.Millisecond)
 	for until := s.Env.Clock.Now().Add(within); s.Env.Clock.Now() < until; {
 		for _, tp := range w.partitions() {
-			for range 20 {
+			for range 3 {
 				_, r := w.plain(rng, tp)
 				r.Key = []byte("filler")
 				if res := p.Send(t, r); res.Err != nil {
