@@ -187,6 +187,13 @@ func (g *consumer) loaded(t *turn) {
 			g.m.timers.start(&mb.revocation, t.later(int64(mb.rebalanceMs)))
 		}
 	}
+	for text, p := range g.patterns { //odradek:unordered each is on its own
+		if p.users == 0 { // the end of what was written together is missing
+			delete(g.patterns, text)
+			g.patternChanged(text)
+			g.touch(t)
+		}
+	}
 }
 
 // claim makes a member the owner of what it has.

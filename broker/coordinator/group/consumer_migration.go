@@ -47,8 +47,6 @@ func (t *turn) upgrade(was *classic, req *kmsg.ConsumerGroupHeartbeatRequest) (*
 			return nil, kerr.GroupIDNotFound
 		case req.InstanceID != nil && taken:
 			return nil, kerr.UnreleasedInstanceID
-		case was.members[req.MemberID] != nil:
-			return nil, kerr.InvalidRequest
 		case len(was.members) >= cfg.ConsumerGroupMaxSize:
 			return nil, kerr.GroupMaxSizeReached
 		}
@@ -160,7 +158,7 @@ func (g *consumer) downgrade(t *turn) bool {
 	}
 	t.m.groups[g.id] = now
 	now.loaded(t)
-	now.write(t, record)
+	now.writing = true
 	t.append(records...)
 	// The partitions of who has left are nobody's yet. It rebalances once the record has been
 	// replayed, which is after this turn.

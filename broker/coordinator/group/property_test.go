@@ -48,11 +48,11 @@ func (c *crowd) send(req kmsg.Request, done func(kmsg.Response)) {
 func (c *crowd) took(out coordinator.Output) {
 	for _, b := range out.Batches {
 		if b.Marker != nil {
-			c.log = append(c.log, logged{coordinator.Entry{Offset: wire.Offset(len(c.log))}, b.Marker})
+			c.log = append(c.log, logged{entry: coordinator.Entry{Offset: wire.Offset(len(c.log))}, marker: b.Marker})
 		}
-		for _, r := range b.Records {
+		for i, r := range b.Records {
 			e := coordinator.Entry{Record: r, Offset: wire.Offset(len(c.log)), Transaction: b.Transaction}
-			c.log = append(c.log, logged{entry: e})
+			c.log = append(c.log, logged{entry: e, inner: i > 0})
 		}
 	}
 	for _, r := range out.Replies {
@@ -262,7 +262,11 @@ func (c *crowd) actions() map[string]func(*rapid.T) {
 			if len(c.waits) > 0 {
 				c.r.Fatalf("%d requests are left", len(c.waits))
 			}
-			c.log = c.log[:rapid.IntRange(c.high, len(c.log)).Draw(c.r, "kept")]
+			kept := rapid.IntRange(c.high, len(c.log)).Draw(c.r, "kept")
+			for kept < len(c.log) && c.log[kept].inner {
+				kept-- // a batch is kept as a whole, or not
+			}
+			c.log = c.log[:kept]
 			c.high = 0
 			c.load()
 			c.commit()
@@ -274,10 +278,14 @@ func (c *crowd) actions() map[string]func(*rapid.T) {
 func durable(m *Machine, of map[string]bool) string {
 	var b strings.Builder
 	for _, id := range m.ids() {
-		g := m.groups[id].(*classic)
 		if !of[id] {
 			continue
 		}
+		if g, ok := m.groups[id].(*consumer); ok {
+			g.durable(&b)
+			continue
+		}
+		g := m.groups[id].(*classic)
 		fmt.Fprintf(&b, "%s: %v %v since %d, generation %d by %s %q, leader %q, topics %v\n", id, g.state, g.written, g.since, g.generation,
 			g.protocolType, g.protocol, g.leader, slices.Sorted(maps.Keys(g.topics)))
 		for _, mb := range g.order {

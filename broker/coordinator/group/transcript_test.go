@@ -27,8 +27,8 @@ import (
 // called a gets member ids that are shown as a1, a2 and so on. The group is g and the
 // topics are t and u, of four partitions, unless said otherwise.
 //
-//	join a [instance=x] [protocols=(range,sticky)] [topics=(t)] [session=10s] [rebalance=60s] [version=9] [as=a1] [group=g]
-//	sync a [assign=(a=t-0,b=t-1)] [generation=1] [as=a1] [protocol=range] [version=5]
+//	join a [instance=x] [protocols=(range,sticky)] [topics=(t)] [owns=(t-0)] [session=10s] [rebalance=60s] [version=9] [as=a1] [group=g]
+//	sync a [assign=(a=t-0,b=t-1)] [encoded=yes, then a=t-0+t-1] [generation=1] [as=a1] [protocol=range] [version=5]
 //	beat a [generation=1] [as=a1] [instance=x]
 //	leave a [instance=x] [as=a1] [version=5]           as=() is by instance only
 //	commit a t-0=5 u-1=7 [generation=1] [as=a1] [retention=10s]     "-" is nobody: generation -1
@@ -37,11 +37,16 @@ import (
 //	mark 7 commit|abort
 //	delete-offsets t-0
 //	describe, list, delete-group [group=g]
+//	enter a [topics=(t)] [regex=t.*] [assignor=range] [instance=x] [rebalance=30s] [as=a]    joins by the consumer protocol
+//	report a [owns=(t-0,t-1)] [all] [everything] [epoch=1] [topics=(t)] ...       its heartbeat; "all" owns what it was told,
+//	                                                    owns=(-) nothing; "everything" is what follows a lost answer
+//	exit a [away]
+//	describe-consumer [group=g]
 //	pass 5s [alive=(a,b)]                              the named clients send heartbeats each second
 //	busy 5s                                            time goes by without a Tick until the end
 //	hold, release                                      stop committing; commit everything held
 //	reload                                             a new coordinator replays the log
-//	drop-topic t, create-topic t, replace-topic t
+//	drop-topic t, create-topic t, replace-topic t, grow-topic t
 //	config name=value, fail name
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -78,13 +83,16 @@ type story struct {
 type logged struct {
 	entry  coordinator.Entry
 	marker *coordinator.Marker
+	inner  bool // it is not the first of its batch
 }
 
 type storyClient struct {
 	id         string
 	ids        int
 	instance   *string
-	generation int32
+	generation int32    // or member epoch
+	consumer   bool     // it speaks the consumer protocol
+	owned      []string // what it was told to have, by that
 }
 
 func newStory(t testing.TB) *story {
@@ -153,7 +161,7 @@ func (s *story) machine() *Machine { return s.shard.Machine().(*Machine) }
 func (s *story) take(out coordinator.Output) {
 	for _, b := range out.Batches {
 		if b.Marker != nil {
-			s.log = append(s.log, logged{coordinator.Entry{Offset: wire.Offset(len(s.log))}, b.Marker})
+			s.log = append(s.log, logged{entry: coordinator.Entry{Offset: wire.Offset(len(s.log))}, marker: b.Marker})
 			s.say("+ marker of %d: %s", b.Marker.ProducerID, map[bool]string{true: "commit", false: "abort"}[b.Marker.Commit])
 		}
 		for _, r := range b.Records {
@@ -211,6 +219,11 @@ func (s *story) pass(d time.Duration, alive []string) {
 		if len(alive) > 0 && s.now == beat {
 			for _, name := range alive {
 				s.silent = true
+				if s.clients[name].consumer {
+					s.consumerBeats(name)
+					s.silent = false
+					continue
+				}
 				s.beat(name, s.clients[name].generation, s.clients[name].id, s.clients[name].instance)
 				s.silent = false
 			}
@@ -234,8 +247,15 @@ func (s *story) name(id string) string {
 		return n
 	}
 	for _, gid := range s.machine().ids() {
-		if g, ok := s.machine().groups[gid].(*classic); ok && g.members[id] != nil {
-			s.learn(g.members[id].clientID, id)
+		switch g := s.machine().groups[gid].(type) {
+		case *classic:
+			if mb := g.members[id]; mb != nil {
+				s.learn(mb.clientID, id)
+			}
+		case *consumer:
+			if mb := g.members[id]; mb != nil && mb.classic != nil {
+				s.learn(mb.clientID, id)
+			}
 		}
 	}
 	return cmp.Or(s.names[id], id)
@@ -292,6 +312,8 @@ func (s *story) showRecord(e coordinator.Entry) string {
 			in += fmt.Sprintf(" expires at %ds", (v.ExpireTimestamp-start)/1000)
 		}
 		return fmt.Sprintf("%s = %d%s", what, v.Offset, in)
+	case consumerGroupKey, consumerMemberKey, consumerTargetKey, consumerTargetOfKey, consumerCurrentKey, consumerPatternKey:
+		return s.showConsumerRecord(e)
 	default:
 		var k kmsg.GroupMetadataKey
 		var v kmsg.GroupMetadataValue
@@ -309,7 +331,7 @@ func (s *story) showRecord(e coordinator.Entry) string {
 			text += fmt.Sprintf(" by %s, leader %s:", *v.Protocol, s.name(*v.Leader))
 		}
 		for _, m := range v.Members {
-			text += fmt.Sprintf(" %s=%s", s.name(m.MemberID), m.Assignment)
+			text += fmt.Sprintf(" %s=%s", s.name(m.MemberID), showAssignment(m.Assignment))
 		}
 		return text
 	}
@@ -328,7 +350,7 @@ func (s *story) showResponse(token coordinator.Token, resp kmsg.Response) string
 	case *kmsg.JoinGroupResponse:
 		return s.showJoin(client, resp)
 	case *kmsg.SyncGroupResponse:
-		return showError(resp.ErrorCode) + strings.TrimRight(" "+string(resp.MemberAssignment), " ")
+		return showError(resp.ErrorCode) + strings.TrimRight(" "+showAssignment(resp.MemberAssignment), " ")
 	case *kmsg.HeartbeatResponse:
 		return showError(resp.ErrorCode)
 	case *kmsg.LeaveGroupResponse:
@@ -376,6 +398,10 @@ func (s *story) showResponse(token coordinator.Token, resp kmsg.Response) string
 			b = append(b, fmt.Sprintf("%s %s %s %q", g.Group, g.GroupState, g.GroupType, g.ProtocolType))
 		}
 		return strings.Join(b, ", ")
+	case *kmsg.ConsumerGroupHeartbeatResponse:
+		return s.showConsumerHeartbeat(client, resp)
+	case *kmsg.ConsumerGroupDescribeResponse:
+		return s.showConsumerDescription(resp)
 	case *kmsg.DeleteGroupsResponse:
 		return showError(resp.Groups[0].ErrorCode)
 	}

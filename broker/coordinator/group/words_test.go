@@ -1,6 +1,7 @@
 package group
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,6 +125,8 @@ func (s *story) do(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "join", "sync", "beat", "leave":
 		s.memberDoes(w, who)
+	case "enter", "report", "exit", "describe-consumer":
+		s.consumerDoes(w, who)
 	case "commit", "fetch", "txn-commit", "delete-offsets":
 		s.offsetsDo(w, who)
 	case "mark":
@@ -176,7 +179,12 @@ func (s *story) memberDoes(w words, who string) {
 		req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = w.ms("session", "10s"), w.ms("rebalance", "60s")
 		req.ProtocolType = w.text("type", "consumer")
 		for _, p := range w.list("protocols", "range") {
-			req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: p, Metadata: consumerMetadata(w.list("topics", "t"))})
+			m := kmsg.ConsumerMemberMetadata{Version: 3, Topics: w.list("topics", "t")}
+			for _, name := range w.list("owns") {
+				tp := w.partition(name)
+				m.OwnedPartitions = append(m.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: tp.Topic, Partitions: []int32{tp.Partition}})
+			}
+			req.Protocols = append(req.Protocols, kmsg.JoinGroupRequestProtocol{Name: p, Metadata: m.AppendTo(nil)})
 		}
 		s.ask(who, "join", req)
 	case "sync":
@@ -188,7 +196,11 @@ func (s *story) memberDoes(w words, who string) {
 			if other := s.clients[member]; other != nil {
 				member = other.id
 			}
-			req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{MemberID: s.id(member), MemberAssignment: []byte(assignment)})
+			bytes := []byte(assignment)
+			if w.list("encoded") != nil {
+				bytes = consumerAssignment(w, strings.Split(assignment, "+"))
+			}
+			req.GroupAssignment = append(req.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{MemberID: s.id(member), MemberAssignment: bytes})
 		}
 		s.ask(who, "sync", req)
 	case "beat":
@@ -199,6 +211,31 @@ func (s *story) memberDoes(w words, who string) {
 		req.Members = []kmsg.LeaveGroupRequestMember{{MemberID: id, InstanceID: instance}}
 		s.ask(who, "leave", req)
 	}
+}
+
+// consumerAssignment is what a real client's leader assigns: of "t-0" and "t-1", say.
+func consumerAssignment(w words, names []string) []byte {
+	m := kmsg.NewConsumerMemberAssignment()
+	for _, name := range names {
+		tp := w.partition(name)
+		m.Topics = append(m.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: tp.Topic, Partitions: []int32{tp.Partition}})
+	}
+	return m.AppendTo(nil)
+}
+
+// showAssignment is in the words of the leader, or what it encodes.
+func showAssignment(assignment []byte) string {
+	m := kmsg.NewConsumerMemberAssignment()
+	if len(assignment) < 10 || m.ReadFrom(assignment) != nil {
+		return string(assignment)
+	}
+	var names []string
+	for _, topic := range m.Topics {
+		for _, p := range topic.Partitions {
+			names = append(names, fmt.Sprintf("%s-%d", topic.Topic, p))
+		}
+	}
+	return "[" + strings.Join(names, " ") + "]"
 }
 
 func consumerMetadata(topics []string) []byte {
@@ -291,6 +328,10 @@ func (s *story) worldDoes(w words, what string) {
 		s.take(s.shard.MetadataChanged(s.moment()))
 	case "create-topic":
 		s.createTopic(what)
+		s.take(s.shard.MetadataChanged(s.moment()))
+	case "grow-topic":
+		topic := s.image.Topic(what)
+		s.apply(&metadata.PartitionRecord{TopicID: topic.ID, PartitionID: int32(len(topic.Partitions)), Replicas: []wire.NodeID{1}, ISR: []wire.NodeID{1}, Leader: 1})
 		s.take(s.shard.MetadataChanged(s.moment()))
 	case "fail":
 		if err := s.fail.Arm(failpoint.Name(what), "return(true)"); err != nil {
