@@ -53,6 +53,11 @@ func (n *Node) features() ([]wire.Feature, int64) {
 // advertisedVersions is the versions that clients are told of: of protocols that the cluster's
 // feature levels turn off, none. What is served does not change with the levels, so
 // that a client which was told before goes on.
+//
+// A node that has just started does not know the levels, and is asked all the same (an
+// operator looks at a quorum that does not come about). For members of groups it tells
+// what it can serve: they take the lack of their protocol for final, and would die of one
+// broker's restart. Producers get by with the older protocol.
 func (n *Node) advertisedVersions() *wire.Versions {
 	var caps []wire.VersionCap
 	upTo := func(key kmsg.Key, v int16) { caps = append(caps, wire.VersionCap{Key: key.Int16(), Max: v}) }
@@ -61,7 +66,7 @@ func (n *Node) advertisedVersions() *wire.Versions {
 		upTo(kmsg.EndTxn, 4)
 		upTo(kmsg.TxnOffsetCommit, 4)
 	}
-	if n.image.FeatureLevel(metadata.GroupVersion) < 1 {
+	if n.ready && n.image.FeatureLevel(metadata.GroupVersion) < 1 {
 		upTo(kmsg.ConsumerGroupHeartbeat, -1)
 		upTo(kmsg.ConsumerGroupDescribe, -1)
 	}
