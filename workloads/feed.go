@@ -25,6 +25,8 @@ type feed struct {
 	topic  map[string]string
 	// compose makes a record for a partition, and what the history says of it.
 	compose func(rng *rand.Rand, tp wire.TopicPartition) (history.Event, producer.Record)
+	// acknowledged, if set, is told of records that are in a partition.
+	acknowledged func(s *Site, tp wire.TopicPartition)
 	// lastValue is the last unique value given out.
 	lastValue uint64
 	// producing counts the producers that are not done.

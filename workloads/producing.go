@@ -71,7 +71,10 @@ func (w *feed) produce(t *env.Task, s *Site, name string, i int) {
 	for n := 0; w.goesOn(s, n); n++ {
 		e, record := w.compose(rng, tps[rng.IntN(len(tps))])
 		outstanding++
-		records.sendAs(p, e, record, func(producer.Result) {
+		records.sendAs(p, e, record, func(r producer.Result) {
+			if w.acknowledged != nil && r.Err == nil {
+				w.acknowledged(s, wire.TopicPartition{Topic: r.Topic, Partition: r.Partition})
+			}
 			outstanding--
 			if wake := room; wake != nil {
 				room = nil

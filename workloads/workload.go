@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"odradek/broker/env"
+	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/workloads/client"
 )
@@ -29,6 +30,22 @@ type Site struct {
 	Time func() int64
 	// Stopping tells the users to come to an end. Nil means never.
 	Stopping func() bool
+	// Machines are the cluster's, for users who operate it. Nil if nobody can.
+	Machines Machines
+}
+
+// Machines is what an operator does with the brokers' machines.
+type Machines interface {
+	// Brokers are those that are there, running or not, and those that are not, sorted.
+	Brokers() (there, away []wire.NodeID)
+	// Controllers are the nodes of the quorum.
+	Controllers() []wire.NodeID
+	// Join starts a machine that is away. Leave shuts one down in good order, and it stays
+	// away. Neither waits.
+	Join(wire.NodeID)
+	Leave(wire.NodeID)
+	// Running reports whether the machine's process is there.
+	Running(wire.NodeID) bool
 }
 
 func (s *Site) stopping() bool { return s.Stopping != nil && s.Stopping() }
@@ -108,6 +125,7 @@ var kinds = map[string]kind{
 	"compacted-table":  {defaults: compactedTableDefaults, draw: drawCompactedTable, make: newCompactedTable},
 	"exactly-once":     {defaults: exactlyOnceDefaults, draw: drawExactlyOnce, make: newExactlyOnce},
 	"group-churn":      {defaults: groupChurnDefaults, draw: drawGroupChurn, make: newGroupChurn},
+	"scale-out":        {defaults: scaleOutDefaults, draw: drawScaleOut, make: newScaleOut},
 	"queue-and-pubsub": {defaults: queueAndPubsubDefaults, draw: drawQueueAndPubsub, make: newQueueAndPubsub},
 }
 

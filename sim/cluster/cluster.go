@@ -28,6 +28,8 @@ type Config struct {
 	// Controllers is how many further machines are controllers only, with the ids after
 	// the brokers'. With any, no broker is a controller, whatever Voters says.
 	Controllers int
+	// Late is how many of the brokers, the last ones, are away until they join.
+	Late int
 	// Properties are configs of every node, by Kafka's names, over [Properties].
 	Properties map[string]string
 	Net        netsim.Config
@@ -80,6 +82,7 @@ type Node struct {
 	// wanted is what the fault plan last asked for: a process that gave up comes
 	// back only if it is.
 	wanted bool
+	away   bool
 }
 
 // New builds the machines; nothing runs yet.
@@ -107,6 +110,7 @@ func New(k *sim.Kernel, cfg Config) (*Cluster, error) {
 		}
 		d := cfg.Disk
 		n := &Node{ID: wire.NodeID(id), c: c, config: bc, static: values}
+		n.away = id <= cfg.Nodes && id > cfg.Nodes-cfg.Late
 		n.Host = NewHost(k, c.Net, HostConfig{Name: NodeName(n.ID), Disk: &d, CPU: cfg.CPU, Trace: cfg.Trace})
 		c.Nodes = append(c.Nodes, n)
 	}
@@ -180,8 +184,39 @@ func (c *Cluster) Start() {
 // IsBroker reports whether the node is a broker, perhaps among other things.
 func (n *Node) IsBroker() bool { return n.config.IsBroker() }
 
-// Up starts the node's process, and its machine if it has no power.
+// Away reports whether the node is no part of the cluster at the moment: it is late, or has
+// left. No fault strikes it.
+func (n *Node) Away() bool { return n.away }
+
+// Join makes a node that is away a part of the cluster, and starts it.
+func (n *Node) Join() {
+	n.away = false
+	n.Up()
+}
+
+// Leave makes the node no part of the cluster any more: it is shut down in good order and
+// stays down until it joins. One that does not end within the time is killed.
+func (n *Node) Leave(within time.Duration) {
+	n.away, n.wanted = true, false
+	life := n.Life()
+	n.Resume()
+	n.Stop(nil)
+	n.c.K.After(within, n.Node(), n.c.K.Kind("host-leave"), func() {
+		if n.away && n.Life() == life && n.Running() {
+			n.Crash()
+		}
+	})
+}
+
+// IsController reports whether the node is a controller, perhaps among other things.
+func (n *Node) IsController() bool { return n.config.IsController() }
+
+// Up starts the node's process, and its machine if it has no power. It does nothing while
+// the node is away.
 func (n *Node) Up() {
+	if n.away {
+		return
+	}
 	n.wanted = true
 	if n.Running() {
 		return

@@ -39,6 +39,9 @@ type Cluster struct {
 	// Controllers is how many further nodes are controllers only, with the ids after the
 	// brokers'. With any, Voters is 0.
 	Controllers int `json:"controllers,omitempty"`
+	// Late is how many of the brokers, the last ones, are not there until the workload has
+	// them join.
+	Late int `json:"late,omitempty"`
 	// Config are broker configs, by Kafka's names.
 	Config map[string]string `json:"config,omitempty"`
 	// Latency and Jitter are those of every link, one way.
@@ -214,6 +217,8 @@ func (p *Plan) Validate() error {
 		return fmt.Errorf("plan: %d controllers and %d voters among the brokers; want only one of both", c.Controllers, c.Voters)
 	case c.Controllers == 0 && (c.Voters < 1 || c.Voters > c.Nodes):
 		return fmt.Errorf("plan: %d voters among %d nodes", c.Voters, c.Nodes)
+	case c.Late < 0 || c.Late >= c.Nodes || c.Controllers == 0 && c.Voters > c.Nodes-c.Late:
+		return fmt.Errorf("plan: %d of %d brokers are late; want some that are not, and all that are controllers", c.Late, c.Nodes)
 	case p.Faults < 0:
 		return errors.New("plan: faults_for is negative")
 	}

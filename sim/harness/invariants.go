@@ -281,6 +281,9 @@ func (v *invariants) report(name, where, sentence string) {
 func (v *invariants) whole() {
 	first, at := v.c.Nodes[0].Broker.Image()
 	for _, n := range v.c.Nodes[1:] {
+		if n.Away() {
+			continue
+		}
 		image, applied := n.Broker.Image()
 		if applied != at {
 			continue // more was committed in this very moment

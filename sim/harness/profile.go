@@ -36,6 +36,10 @@ func ProfileOf(workload string) (fault.Profile, error) {
 	if workload != DefaultWorkload {
 		p.DrawCluster = drawCoordinators
 	}
+	if workload == "scale-out" {
+		p.Gap *= 3 // else its operator gets nowhere
+		p.DrawCluster = drawLate
+	}
 	return p, nil
 }
 
@@ -64,6 +68,13 @@ func drawCoordinators(r *rand.Rand, c *fault.Cluster) {
 	set("log.cleaner.backoff.ms", 50, 500, 5000)
 	set("log.cleaner.dedupe.buffer.size", 1<<10, 16<<10, 1<<20)
 	set("log.segment.delete.delay.ms", 0, 100, 60_000)
+}
+
+// drawLate draws how many brokers join later.
+func drawLate(r *rand.Rand, c *fault.Cluster) {
+	drawCoordinators(r, c)
+	c.Late = 1 + r.IntN(2)
+	c.Nodes += c.Late
 }
 
 // DefaultPlan is the plan that a seed stands for where nothing else is said: in

@@ -126,7 +126,7 @@ func (r *run) violation(name, where, format string, args ...any) {
 func (r *run) build() error {
 	pc := &r.plan.Cluster
 	c := cluster.DefaultConfig()
-	c.Nodes, c.Voters, c.Controllers = pc.Nodes, pc.Voters, pc.Controllers
+	c.Nodes, c.Voters, c.Controllers, c.Late = pc.Nodes, pc.Voters, pc.Controllers, pc.Late
 	c.Properties = maps.Clone(pc.Config)
 	if pc.Latency > 0 {
 		c.Net.Latency = time.Duration(pc.Latency)
@@ -237,7 +237,10 @@ func (r *run) task(p Phase, name string, h *cluster.Host, within time.Duration, 
 // on runs fn as an event of a client host.
 func (r *run) on(h *cluster.Host, fn func(*workloads.Site)) {
 	h.Start(func(e env.Env) {
-		fn(&workloads.Site{Env: &e, Bootstrap: r.cluster.Addrs(), Recorder: timed{r.history, r.k}, Stopping: func() bool { return r.stopping }})
+		fn(&workloads.Site{
+			Env: &e, Bootstrap: r.cluster.Addrs(), Recorder: timed{r.history, r.k}, Stopping: func() bool { return r.stopping },
+			Machines: machines{r},
+		})
 	})
 }
 

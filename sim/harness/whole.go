@@ -54,7 +54,7 @@ func (r *run) allUnfenced() bool {
 		return false
 	}
 	for _, n := range r.cluster.Nodes {
-		if n.IsBroker() && !image.Broker(n.ID).Active() {
+		if n.IsBroker() && !n.Away() && !image.Broker(n.ID).Active() {
 			return false
 		}
 	}
@@ -71,6 +71,9 @@ func (r *run) notWhole() string {
 	}
 	controllers := 0
 	for _, n := range r.cluster.Nodes {
+		if n.Away() {
+			continue
+		}
 		if n.Broker == nil {
 			return fmt.Sprintf("%s is not running", n.Name())
 		}
@@ -89,6 +92,9 @@ func (r *run) notWhole() string {
 	}
 	ends := make(map[wire.TopicPartition]wire.Offset)
 	for _, n := range r.cluster.Nodes {
+		if n.Away() {
+			continue
+		}
 		for _, s := range n.Broker.Replicas() {
 			p := image.Partition(s.Topic, s.Partition)
 			if p == nil {
