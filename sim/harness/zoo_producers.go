@@ -1,0 +1,33 @@
+package harness
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"odradek/broker/failpoint"
+	"odradek/sim/fault"
+)
+
+// zooOfProducers are bugs of what a log knows of its producers.
+func zooOfProducers() []Specimen {
+	return []Specimen{
+		{
+			Row: 36, Switch: failpoint.ZooProducerStateBeforeAppend,
+			Story:   "a batch that was refused because replicas were missing passes for a duplicate when it comes again",
+			Finds:   []string{"lost-write"},
+			Budget:  10,
+			profile: profileOf(12*time.Second, 0),
+			adjust: func(p *fault.Plan, r *rand.Rand) {
+				p.Workload.Params["idempotent"] = 1
+				// All but one of the replicas are away for a while.
+				for at := 1000; at < 10_000; at += 5000 {
+					n := r.Perm(3)
+					p.Events = append(p.Events,
+						fault.Event{At: ms(at), Kind: fault.Restart, Node: n[0] + 1, For: ms(2000)},
+						fault.Event{At: ms(at + 300), Kind: fault.Restart, Node: n[1] + 1, For: ms(1000 + r.IntN(1000))},
+					)
+				}
+			},
+		},
+	}
+}
