@@ -187,9 +187,15 @@ func (rs *replicas) insert(p *partition) {
 	rs.list = slices.Insert(rs.list, i, p)
 }
 
-// remove gives up a partition that was deleted or moved elsewhere.
+// remove gives up a partition that was deleted or moved elsewhere. Whoever waits for one
+// that was moved is to try again there: some clients take UNKNOWN_TOPIC_OR_PARTITION for
+// the end of the topic.
 func (rs *replicas) remove(p *partition) {
-	p.resign(unknownPartition)
+	code := unknownPartition
+	if rs.n.image.PartitionByID(p.id.TopicID, p.id.Partition) != nil {
+		code = notLeader
+	}
+	p.resign(code)
 	p.unfollow()
 	p.gone = true
 	delete(rs.byTP, p.tp)

@@ -90,7 +90,7 @@ func (s *scene) as(fn func(t *env.Task, c *client.Client)) {
 	ended := false
 	host := s.c.NewClient(fmt.Sprintf("user-%d", s.users))
 	host.Start(func(e env.Env) {
-		c := client.New(&e, client.DefaultConfig(host.Name(), s.c.Addrs()[0]))
+		c := client.New(&e, client.DefaultConfig(host.Name(), s.c.Addrs()...))
 		e.Tasks.Go(func(t *env.Task) {
 			fn(t, c)
 			ended = true

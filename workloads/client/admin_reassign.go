@@ -155,3 +155,54 @@ func (a *Admin) DescribeLogDirs(t *env.Task, node wire.NodeID) ([]ReplicaSize, e
 	})
 	return sizes, err
 }
+
+// ElectionType is which leader an election is for (KIP-460).
+type ElectionType int8
+
+const (
+	// PreferredLeader is the first replica, if it is in sync.
+	PreferredLeader ElectionType = 0
+	// UncleanLeader is any live replica of a partition without a leader. What it lacks is
+	// lost.
+	UncleanLeader ElectionType = 1
+)
+
+// ElectLeaders has leaders elected of some partitions, or of all with nil, and lists those
+// that have got one. The first partition that is refused is the error, among them one that
+// needs no election (ELECTION_NOT_NEEDED); others may have changed.
+func (a *Admin) ElectLeaders(t *env.Task, kind ElectionType, tps []wire.TopicPartition) ([]wire.TopicPartition, error) {
+	var elected []wire.TopicPartition
+	err := a.run(t, operation{
+		to: a.toController, minVersion: 1, maxVersion: 2,
+		request: func(wait time.Duration) kmsg.Request {
+			req := kmsg.NewPtrElectLeadersRequest()
+			req.TimeoutMillis, req.ElectionType = int32(wait/time.Millisecond), int8(kind)
+			for _, tp := range tps {
+				if k := len(req.Topics); k == 0 || req.Topics[k-1].Topic != tp.Topic {
+					req.Topics = append(req.Topics, kmsg.ElectLeadersRequestTopic{Topic: tp.Topic})
+				}
+				rt := &req.Topics[len(req.Topics)-1]
+				rt.Partitions = append(rt.Partitions, tp.Partition)
+			}
+			return req
+		},
+		read: func(r kmsg.Response) (code int16, message *string) {
+			resp := r.(*kmsg.ElectLeadersResponse)
+			code, elected = resp.ErrorCode, nil
+			for i := range resp.Topics {
+				rt := &resp.Topics[i]
+				for _, p := range rt.Partitions {
+					switch {
+					case p.ErrorCode == 0:
+						elected = append(elected, wire.TopicPartition{Topic: rt.Topic, Partition: p.Partition})
+					case code == 0:
+						code, message = p.ErrorCode, p.ErrorMessage
+					}
+				}
+			}
+			return code, message
+		},
+	})
+	slices.SortFunc(elected, wire.TopicPartition.Compare)
+	return elected, err
+}
