@@ -2,6 +2,7 @@ package workloads
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -71,35 +72,30 @@ type life struct {
 	positions
 	records *membership
 	failed  bool
+	// kept is what was committed last, for sure.
+	kept group.Offsets
 }
 
 func (m *crewman) run(t *env.Task, s *Site) {
 	rng := s.Env.Rand.Stream("workload/" + m.name)
-	m.rng = rng
+	m.rng = rng // the loop's, and that of its lives
 	between := func(mean string) time.Duration {
 		return time.Duration(rng.Int64N(2*int64(max(m.duration(mean, time.Millisecond), 1))) + 1)
 	}
 	for !m.drained {
 		l := m.begin(s)
+		stays := func() bool { return m.params["stay-ms"] == 0 || s.stopping() }
 		until := s.Env.Clock.Now().Add(between("stay-ms"))
-		if m.params["stay-ms"] == 0 || s.stopping() {
-			l.work(t, func() bool { return m.drained })
-		} else {
-			l.work(t, func() bool { return s.Env.Clock.Now() >= until || s.stopping() })
-		}
-		if l.failed {
-			l.crash()
-			s.sleep(t, time.Duration(1+rng.IntN(100))*time.Millisecond)
-			continue
-		}
-		if s.stopping() && !m.drained { // it stays
+		l.work(t, func() bool { return stays() || s.Env.Clock.Now() >= until })
+		if stays() && !l.failed {
 			m.steady++
 			l.work(t, func() bool { return m.drained })
 			m.steady--
-			if l.failed {
-				l.crash()
-				continue
-			}
+		}
+		if l.failed {
+			l.crash()
+			s.sleep(t, time.Duration(1+m.rng.IntN(100))*time.Millisecond)
+			continue
 		}
 		if m.drained {
 			l.leave(t)
@@ -238,7 +234,7 @@ func (l *life) turn(t *env.Task) {
 	}
 	if len(records) == 0 {
 		// What was lost with a commit is committed again: in the end nothing may be left.
-		if len(events) == 0 && l.site.stopping() && l.committing() != automatic {
+		if len(events) == 0 && l.committing() != automatic && !maps.Equal(l.consumer.Consumed(), l.kept) {
 			l.commit(t, waiting)
 			l.site.sleep(t, 50*time.Millisecond)
 		}
@@ -282,7 +278,11 @@ func (l *life) commit(t *env.Task, how int) group.Commit {
 		l.consumer.CommitAsync(offsets, nil)
 		return group.Commit{}
 	}
-	return l.consumer.Commit(t, offsets)
+	k := l.consumer.Commit(t, offsets)
+	if k.Err == nil {
+		l.kept = offsets
+	}
+	return k
 }
 
 // leave ends a life in good order.

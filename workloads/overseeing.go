@@ -155,3 +155,12 @@ func (w *crews) Final(t *env.Task, s *Site) error {
 	}
 	return found
 }
+
+// Promise implements [Promising].
+func (w *crews) Promise(g *history.Guarantees) {
+	if w.params["at-most-once"] != 0 {
+		for _, c := range w.list {
+			g.AtMostOnce = append(g.AtMostOnce, c.group)
+		}
+	}
+}

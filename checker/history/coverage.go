@@ -38,7 +38,7 @@ func (c *judge) coverage(g *group, o *groupOffsets) {
 		if a := p.byValue[first.Value]; a != nil {
 			seqs = append(a.seqs(), seqs...)
 		}
-		c.found(about{Unconsumed, o.tp, subject}, c.skipped(o, first.Offset), seqs, "value %d at %d is below the committed offset %d, and no member was given it (%d records)", first.Value, first.Offset, f.offset, missed)
+		c.found(about{Unconsumed, o.tp, subject}, c.skipped(g, o, first.Offset), seqs, "value %d at %d is below the committed offset %d, and no member was given it (%d records)", first.Value, first.Offset, f.offset, missed)
 	}
 	if left > 0 && f.live {
 		c.found(about{Lag, o.tp, subject}, violates("every group catches up once everything has healed"), []int64{f.invokeSeq, f.returnSeq},
@@ -56,7 +56,10 @@ func (p *partition) due(r Record) bool {
 }
 
 // skipped rules on a record below the committed offset that nobody was given.
-func (c *judge) skipped(o *groupOffsets, at wire.Offset) ruling {
+func (c *judge) skipped(g *group, o *groupOffsets, at wire.Offset) ruling {
+	if slices.Contains(c.g.AtMostOnce, g.name) {
+		return allows("rule 17: the group commits before it processes")
+	}
 	for _, w := range o.writes {
 		if w.admin && w.possible() && w.offset > at {
 			return allows("an administrator moved the group to %d", w.offset)

@@ -25,6 +25,8 @@ type Guarantees struct {
 	// Forgetful: committed offsets may expire, and groups and their offsets may be
 	// deleted and begin anew.
 	Forgetful bool
+	// AtMostOnce are the groups whose members commit before they process.
+	AtMostOnce []string
 	// Pipelines are the jobs that consume, transform and produce.
 	Pipelines []Pipeline
 	// Excuses are the losses that the fault plan explains.

@@ -13,14 +13,15 @@ func Check(r *Register) Verdict {
 		return verdict([]Op{*o}, "nobody had written to %s what was read", r.Name)
 	}
 	ops, before := settle(r.Ops), state{value: r.Initial}
-	for len(ops) > 0 {
+	budget := Budget
+	for len(ops) > 0 && budget > 0 {
 		n, after := window(ops, before)
-		if piece := ops[:n]; !search(piece, before) {
+		if piece := ops[:n]; !search(piece, before, &budget) {
 			return refute(r, piece, before)
 		}
 		ops, before = ops[n:], after
 	}
-	return Verdict{OK: true}
+	return Verdict{OK: true, Undecided: budget <= 0}
 }
 
 // unwritten finds a stale read of what was never there. (Those reads say nothing about the
@@ -103,10 +104,11 @@ func refute(r *Register, ops []Op, before state) Verdict {
 		returns = append(returns, o.Return)
 	}
 	slices.Sort(returns)
-	n := sort.Search(len(returns)-1, func(i int) bool { return !search(until(ops, returns[i]), before) })
+	budget := Budget
+	n := sort.Search(len(returns)-1, func(i int) bool { return !search(until(ops, returns[i]), before, &budget) })
 	ops = until(ops, returns[n])
 	for i := len(ops) - 1; i >= 0 && len(ops) <= mostToReduce; i-- {
-		if less := slices.Delete(slices.Clone(ops), i, i+1); dispensable(ops, i) && !search(less, before) {
+		if less := slices.Delete(slices.Clone(ops), i, i+1); dispensable(ops, i) && !search(less, before, &budget) {
 			ops = less
 		}
 	}

@@ -83,6 +83,8 @@ const None = "none"
 // Verdict is the outcome of a check.
 type Verdict struct {
 	OK bool
+	// Undecided: it is OK as far as the [Budget] went.
+	Undecided bool
 	// Reason is a sentence, and Ops the operations that cannot be put in any order: each
 	// of them is needed for that, by their calls.
 	Reason string

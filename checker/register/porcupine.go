@@ -74,11 +74,21 @@ func unpack(s string) []int64 {
 	return ids
 }
 
-// search decides by Porcupine, without limit of time.
-func search(ops []Op, initial state) bool {
+// Budget is how many steps of the model the check of one register may take, and the
+// making of a counterexample again. Whether a history is linearizable is a hard question:
+// where many operations were under way together, only some orders can be tried.
+const Budget = 1_000_000
+
+// search decides by Porcupine. It spends the budget; once that is gone, whatever is left is
+// taken for legal.
+func search(ops []Op, initial state, budget *int) bool {
 	model := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{initial} },
 		Step: func(s, input, _ any) []any {
+			if *budget <= 0 {
+				return []any{state{value: Anything}}
+			}
+			*budget--
 			var out []any
 			for _, next := range step(s.(state), input.(Op)) {
 				out = append(out, next)
