@@ -119,6 +119,11 @@ func (c *cleaning) run(t *env.Task, stable wire.Offset) error {
 	if d.UpTo <= d.FirstDirty {
 		return nil
 	}
+	// What was aborted is removed by the word of markers, which may lie far behind it. They
+	// must not be lost after that: their transactions would be open again.
+	if err := env.Await(t, l.Flush); err != nil {
+		return err
+	}
 	// A start must know that offsets may be missing before it can find any missing.
 	if err := l.expectGaps(t); err != nil {
 		return err

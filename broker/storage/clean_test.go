@@ -344,6 +344,37 @@ func TestMarkersOutliveTheirRecords(t *testing.T) {
 	})
 }
 
+// A marker that decided what was removed must not be lost: the transaction would be open
+// again, and could be committed.
+func TestMarkersAreDurableBeforeTheirWordIsTaken(t *testing.T) {
+	cfg := tableConfig()
+	cfg.SegmentBytes = 400
+	m := newMachine(t, 3)
+	end := wire.Offset(0)
+	m.must(func(task *env.Task) {
+		l := openT0(t, task, openStore(t, task, m.e), cfg)
+		put(t, task, l, 1, 0, "a=1")
+		for i := range 8 {
+			put(t, task, l, 0, 0, fmt.Sprintf("k%d=1", i))
+		}
+		if err := env.Await(task, l.Flush); err != nil {
+			t.Fatal(err)
+		}
+		mark(t, task, l, 1, false)
+		end = l.LogEndOffset()
+		stats, err := env.Await2(task, func(done func(storage.CleanStats, error)) { l.Clean(l.LastStableOffset(end), generous, done) })
+		if err != nil || stats.RecordsKept != stats.RecordsRead-1 {
+			t.Fatalf("%+v, %v", stats, err)
+		}
+	})
+	m.crash(true)
+	m.must(func(task *env.Task) {
+		if l := openT0(t, task, openStore(t, task, m.e), cfg); l.LogEndOffset() != end {
+			t.Errorf("the log ends at %d, the marker is before %d", l.LogEndOffset(), end)
+		}
+	})
+}
+
 // A log of many small segments becomes one of few, without its placeholders.
 func TestSegmentsAreJoined(t *testing.T) {
 	cfg := tableConfig()
