@@ -87,6 +87,30 @@ func servedGroups() map[kmsg.Key]served {
 			}
 			return resp.(*kmsg.LeaveGroupResponse).ErrorCode
 		})},
+		kmsg.ConsumerGroupHeartbeat: {0, 1, func(v int16) kmsg.Request {
+			r := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+			r.Group, r.RebalanceTimeoutMillis = fmt.Sprintf("heartbeat-%d", v), 10000
+			r.SubscribedTopicNames, r.Topics = []string{"orders"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+			if v >= 1 { // KIP-1082
+				r.MemberID = "me"
+			}
+			return r
+		}, func(t *testing.T, v int16, resp kmsg.Response) {
+			r := resp.(*kmsg.ConsumerGroupHeartbeatResponse)
+			if r.ErrorCode != 0 || r.MemberEpoch != 1 || r.HeartbeatIntervalMillis <= 0 || r.MemberID == nil || *r.MemberID == "" || (v >= 1 && *r.MemberID != "me") {
+				t.Errorf("answer %+v", r)
+			}
+			if r.Assignment == nil || len(r.Assignment.Topics) != 1 || len(r.Assignment.Topics[0].Partitions) == 0 {
+				t.Errorf("assignment %+v", r.Assignment)
+			}
+		}},
+		kmsg.ConsumerGroupDescribe: {0, 1, func(int16) kmsg.Request {
+			return &kmsg.ConsumerGroupDescribeRequest{Groups: []string{"versions", "nothing"}}
+		}, func(t *testing.T, _ int16, resp kmsg.Response) {
+			for i, g := range resp.(*kmsg.ConsumerGroupDescribeResponse).Groups {
+				wantCode(t, []string{"a classic group", "a group that is not there"}[i], g.ErrorCode, kerr.GroupIDNotFound)
+			}
+		}},
 		kmsg.DescribeGroups: {0, 6, func(int16) kmsg.Request {
 			return &kmsg.DescribeGroupsRequest{Groups: []string{"versions", "nothing"}}
 		}, func(t *testing.T, v int16, resp kmsg.Response) {
