@@ -50,10 +50,11 @@ func (s *coming) freeze() {
 	m := s.live[names[s.rng.IntN(len(names))]]
 	m.c.Freeze()
 	m.book.release() // it does not know, but its partitions may have other owners soon
-	m.book.frozen = true
+	m.book.frozen, m.book.suspect = true, true
 	s.k.After(time.Duration(5+s.rng.IntN(8))*time.Second, sim.World, s.k.Kind("test-heal"), func() {
 		m.c.Thaw()
 		m.book.frozen = false
+		s.k.After(5*time.Second, sim.World, s.k.Kind("test-heal"), func() { m.book.suspect = false })
 	})
 }
 
@@ -63,6 +64,8 @@ type overseer struct {
 	*coming
 	name   string
 	frozen bool
+	// suspect: it was frozen lately, and may act on answers from before.
+	suspect bool
 }
 
 func (w *overseer) Group(i client.GroupInfo) {
@@ -72,14 +75,17 @@ func (w *overseer) Group(i client.GroupInfo) {
 	}
 	switch i.Event {
 	case client.GroupAssigned:
+		if w.frozen {
+			w.t.Errorf("seed %d: %s takes %v while it is frozen", w.seed, w.name, i.Partitions)
+		}
+		if w.suspect {
+			return
+		}
 		for _, tp := range i.Partitions {
 			if o := w.owner[tp]; o != "" && o != w.name {
 				w.violations = append(w.violations, fmt.Sprintf("seed %d: %s is assigned to %s and to %s", w.seed, tp, o, w.name))
 			}
 			w.owner[tp] = w.name
-		}
-		if w.frozen {
-			w.t.Errorf("seed %d: %s takes %v while it is frozen", w.seed, w.name, i.Partitions)
 		}
 	case client.GroupRevoked, client.GroupLost:
 		for _, tp := range i.Partitions {
@@ -90,6 +96,7 @@ func (w *overseer) Group(i client.GroupInfo) {
 	case client.GroupFenced, client.GroupLeft, client.GroupFailed:
 		// From here on others may have what it holds.
 		w.release()
+		w.suspect = false
 	case client.CommitReturned:
 		w.commits[i.Commit.Outcome]++
 	}
