@@ -199,22 +199,26 @@ type Feature struct {
 }
 
 // ApiVersionsResponse builds the answer to an ApiVersions request of the given
-// version. A version above ours is answered in version 0 with error 35 and the
-// ranges (KIP-511), so that the client can try again. finalizedEpoch is the
-// metadata offset of the features, -1 if unknown.
+// version. A version above ours is answered in version 0 with error 35 and the range
+// of ApiVersions alone (KIP-511), so that the client tries again with one of these: given
+// all ranges, franz-go would do with them and never learn of the features, without which it
+// knows neither new transactions nor the group protocol of KIP-848. finalizedEpoch is
+// the metadata offset of the features, -1 if unknown.
 //
 // Features whose lowest level is 0 are left out below version 4, as clients of
 // that age take 0 for corrupt (KAFKA-17011).
 func (v *Versions) ApiVersionsResponse(version int16, features []Feature, finalizedEpoch int64) *kmsg.ApiVersionsResponse {
 	resp := kmsg.NewPtrApiVersionsResponse()
 	own, _ := searchRange(supported, keyApiVersions)
+	ranges := v.ranges
 	if version < supported[own].Min || version > supported[own].Max {
 		resp.ErrorCode = kerr.UnsupportedVersion.Code
 		version = 0
+		ranges = supported[own : own+1]
 	}
 	resp.SetVersion(version)
-	resp.ApiKeys = make([]kmsg.ApiVersionsResponseApiKey, 0, len(v.ranges))
-	for _, r := range v.ranges {
+	resp.ApiKeys = make([]kmsg.ApiVersionsResponseApiKey, 0, len(ranges))
+	for _, r := range ranges {
 		k := kmsg.NewApiVersionsResponseApiKey()
 		k.ApiKey, k.MinVersion, k.MaxVersion = r.Key, r.Min, r.Max
 		resp.ApiKeys = append(resp.ApiKeys, k)
