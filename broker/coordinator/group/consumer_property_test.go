@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
@@ -436,4 +437,43 @@ func TestPartitionEpochLostIsFound(t *testing.T) {
 		}
 	}
 	t.Error("nobody noticed")
+}
+
+// What white-box checks are shown of groups of either kind.
+func TestGroupsShowsWhatMembersOwn(t *testing.T) {
+	s := newStory(t)
+	for _, cmd := range []string{"enter a", "enter b", "report a"} {
+		verb, who, _ := strings.Cut(cmd, " ")
+		s.do(t, directive(verb, who))
+	}
+	g := kmsg.NewPtrJoinGroupRequest()
+	g.Version, g.Group, g.ProtocolType, g.SessionTimeoutMillis = 3, "h", "consumer", 10_000
+	g.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: consumerMetadata([]string{"t"})}}
+	s.clients["k"] = &storyClient{}
+	s.ask("k", "join", g)
+	s.pass(6*time.Second, nil)
+	sync := kmsg.NewPtrSyncGroupRequest()
+	sync.Group, sync.MemberID, sync.Generation = "h", s.clients["k"].id, 1
+	m := kmsg.ConsumerMemberAssignment{Topics: []kmsg.ConsumerMemberAssignmentTopic{{Topic: "t", Partitions: []int32{3, 1}}, {Topic: "gone", Partitions: []int32{0}}}}
+	sync.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: sync.MemberID, MemberAssignment: m.AppendTo(nil)}}
+	s.ask("k", "sync", sync)
+
+	of := func(indexes ...int32) (tps []wire.TopicIDPartition) {
+		for _, i := range indexes {
+			tps = append(tps, wire.TopicIDPartition{TopicID: s.image.Topic("t").ID, Partition: i})
+		}
+		return tps
+	}
+	want := []Snapshot{
+		{ID: "g", Type: "consumer", State: "Reconciling", Epoch: 2, TargetEpoch: 2, Members: []MemberSnapshot{
+			{ID: "a", Epoch: 1, Assigned: of(0, 1), Revoking: of(2, 3), Target: of(0, 1)},
+			{ID: "b", Epoch: 2, Target: of(2, 3)},
+		}},
+		{ID: "h", Type: "classic", State: "Stable", Epoch: 1, TargetEpoch: 1, Members: []MemberSnapshot{
+			{ID: s.clients["k"].id, Classic: true, Epoch: 1, Assigned: of(1, 3)},
+		}},
+	}
+	if d := cmp.Diff(want, s.machine().Groups(s.image)); d != "" {
+		t.Error(d)
+	}
 }

@@ -413,14 +413,20 @@ func TestHostileRequests(t *testing.T) {
 			} else if ok && len(g.promised) > 0 {
 				member = slices.Sorted(maps.Keys(g.promised))[0]
 			}
-			switch rapid.IntRange(0, 7).Draw(r, "kind") {
+			if g, ok := s.machine().groups[group].(*consumer); ok && len(g.members) > 0 && rapid.Bool().Draw(r, "real") {
+				member = g.memberIDs()[0]
+			}
+			switch rapid.IntRange(0, 9).Draw(r, "kind") {
 			case 0, 1:
 				q := kmsg.NewPtrJoinGroupRequest()
 				q.Group, q.MemberID, q.InstanceID, q.ProtocolType = group, member, instance(), name.Draw(r, "type")
 				q.SessionTimeoutMillis, q.RebalanceTimeoutMillis = number.Draw(r, "session"), number.Draw(r, "rebalance")
 				for range rapid.IntRange(0, 3).Draw(r, "protocols") {
-					q.Protocols = append(q.Protocols, kmsg.JoinGroupRequestProtocol{Name: name.Draw(r, "protocol"),
-						Metadata: rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(r, "metadata")})
+					metadata := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(r, "metadata")
+					if rapid.Bool().Draw(r, "a consumer's") {
+						q.ProtocolType, metadata = "consumer", consumerMetadata([]string{"t", name.Draw(r, "topic")})
+					}
+					q.Protocols = append(q.Protocols, kmsg.JoinGroupRequestProtocol{Name: name.Draw(r, "protocol"), Metadata: metadata})
 				}
 				req = q
 			case 2:
@@ -453,6 +459,21 @@ func TestHostileRequests(t *testing.T) {
 			case 7:
 				q := kmsg.NewPtrDeleteGroupsRequest()
 				q.Groups = []string{group, group}
+				req = q
+			case 8, 9:
+				q := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+				q.Group, q.MemberID, q.InstanceID, q.RackID = group, member, instance(), instance()
+				q.MemberEpoch = rapid.SampledFrom([]int32{-3, -2, -1, 0, 0, 0, 1, 2, 1<<31 - 1}).Draw(r, "epoch")
+				q.RebalanceTimeoutMillis = number.Draw(r, "rebalance")
+				q.ServerAssignor = rapid.SampledFrom([]*string{nil, kmsg.StringPtr("range"), kmsg.StringPtr("")}).Draw(r, "assignor")
+				if rapid.Bool().Draw(r, "names") {
+					q.SubscribedTopicNames = rapid.SliceOfN(name, 0, 3).Draw(r, "topics")
+				}
+				q.SubscribedTopicRegex = rapid.SampledFrom([]*string{nil, kmsg.StringPtr(""), kmsg.StringPtr("t|u"), kmsg.StringPtr("a)(b"), &huge}).Draw(r, "regex")
+				q.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+				if rapid.Bool().Draw(r, "owns") {
+					q.Topics = append(q.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: [16]byte{15: 1}, Partitions: []int32{number.Draw(r, "partition"), 0, 0}})
+				}
 				req = q
 			}
 			lowest, highest := served(req.Key())
