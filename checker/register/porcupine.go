@@ -77,7 +77,7 @@ func unpack(s string) []int64 {
 // Budget is how many steps of the model the check of one register may take, and the
 // making of a counterexample again. Whether a history is linearizable is a hard question:
 // where many operations were under way together, only some orders can be tried.
-const Budget = 1_000_000
+const Budget = 50_000
 
 // search decides by Porcupine. It spends the budget; once that is gone, whatever is left is
 // taken for legal.
