@@ -127,6 +127,7 @@ var kinds = map[string]kind{
 	"group-churn":      {defaults: groupChurnDefaults, draw: drawGroupChurn, make: newGroupChurn},
 	"scale-out":        {defaults: scaleOutDefaults, draw: drawScaleOut, make: newScaleOut},
 	"queue-and-pubsub": {defaults: queueAndPubsubDefaults, draw: drawQueueAndPubsub, make: newQueueAndPubsub},
+	"registers":        {defaults: registersDefaults, draw: drawRegisters, make: newRegisters},
 }
 
 // Names lists the workloads, sorted.
