@@ -43,6 +43,9 @@ type link struct {
 	// life tells callbacks of an earlier connection from those of this one.
 	life     int
 	versions map[int16]versionRange
+	// epoch of the features that the versions went with: brokers serve more of some APIs
+	// when a feature is finalised.
+	epoch int64
 	// waiting for the link to be up, in order; sent and unanswered, in order.
 	waiting, sent []*call
 	correlation   int32
@@ -134,9 +137,24 @@ func (l *link) write(msg kmsg.Request, correlation int32) {
 	l.conn.Write([]env.Segment{{Bytes: frame}})
 }
 
+// errOutdated ends a connection whose versions are from before a feature was finalised.
+var errOutdated = errors.New("the broker's versions may have changed")
+
 // send puts a call on the wire, or ends it if the broker does not serve it.
 func (l *link) send(c *call) {
 	version, ok := pick(l.versions, &c.req)
+	if !ok && l.epoch < l.net.features.epoch {
+		// It may serve the version by now. A long-lived connection would never tell.
+		l.net.end(c, nil, fmt.Errorf("%w: %w", attempt.ErrNotSent, errOutdated))
+		life := l.life
+		l.net.env.Clock.After(0, func() {
+			if life == l.life && !l.net.closed {
+				l.fail(errOutdated)
+				l.net.turn()
+			}
+		})
+		return
+	}
 	if !ok {
 		l.net.end(c, nil, fmt.Errorf("%w: node %d, key %d", attempt.ErrVersion, l.node, c.req.Msg.Key()))
 		return
@@ -239,7 +257,7 @@ func (l *link) greeted(frame []byte) error {
 	if resp.ErrorCode != 0 {
 		return attempt.NewCodeError(resp.ErrorCode, nil)
 	}
-	l.versions = rangesOf(resp)
+	l.versions, l.epoch = rangesOf(resp), resp.FinalizedFeaturesEpoch
 	l.net.features.learn(resp)
 	l.state = up
 	l.failures = 0

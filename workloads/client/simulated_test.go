@@ -248,7 +248,7 @@ func TestTransactionsInASimulatedCluster(t *testing.T) {
 			cfg := producer.DefaultConfig()
 			cfg.TransactionalID = "t"
 			cfg.RequestTimeout, cfg.DeliveryTimeout, cfg.MaxBlock = 1500*time.Millisecond, 5*time.Second, 8*time.Second
-			cfg.TransactionTimeout = 10 * time.Second
+			cfg.TransactionTimeout = time.Second // so that some commits come too late
 			var p *client.Producer
 			for i := range 30 {
 				if seed%3 == 2 && i == 15 {
@@ -289,6 +289,9 @@ func TestTransactionsInASimulatedCluster(t *testing.T) {
 				default:
 					end = p.CommitTransaction(task)
 					f.out = "commit " + end.Outcome.String()
+				}
+				if errors.Is(end.Err, attempt.ErrVersion) {
+					t.Errorf("seed %d: %v: the connection is older than the feature, and stays so", seed, end.Err)
 				}
 				if errors.Is(end.Err, txn.ErrAbortable) {
 					end = p.AbortTransaction(task)
