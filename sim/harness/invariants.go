@@ -277,20 +277,18 @@ func (v *invariants) report(name, where, sentence string) {
 	}
 }
 
-// whole compares the images of all brokers, which have applied the same by now.
+// whole compares the images of all nodes, which have applied the same by now.
 func (v *invariants) whole() {
-	first, at := v.c.Nodes[0].Broker.Image()
-	for _, n := range v.c.Nodes[1:] {
-		if n.Away() {
-			continue
-		}
+	there := slices.DeleteFunc(slices.Clone(v.c.Nodes), (*cluster.Node).Away)
+	first, at := there[0].Broker.Image()
+	for _, n := range there[1:] {
 		image, applied := n.Broker.Image()
 		if applied != at {
 			continue // more was committed in this very moment
 		}
 		v.counts.metadata++
 		if d := metadata.Diff(first, image); len(d.Partitions())+len(d.Brokers())+len(d.Topics())+len(d.Configs()) > 0 {
-			v.report(MetadataDiffers, n.Name(), fmt.Sprintf("%s and %s have applied metadata up to %d and have different images", v.c.Nodes[0].Name(), n.Name(), at))
+			v.report(MetadataDiffers, n.Name(), fmt.Sprintf("%s and %s have applied metadata up to %d and have different images", there[0].Name(), n.Name(), at))
 		}
 	}
 }
