@@ -16,6 +16,7 @@ type controller struct {
 	brokers   map[wire.NodeID]BrokerState
 	minISR    int
 	lastEpoch wire.BrokerEpoch
+	removing  []wire.NodeID // replicas that leave with the end of a reassignment
 }
 
 // bump is called for every change of the partition.
@@ -71,6 +72,44 @@ func (c *controller) setLeader(id wire.NodeID) {
 	c.bump()
 }
 
+// reassign starts a reassignment (KIP-455).
+func (c *controller) reassign(to []wire.NodeID) {
+	c.removing = nil
+	for _, id := range c.part.Replicas {
+		if !slices.Contains(to, id) {
+			c.removing = append(c.removing, id)
+		}
+	}
+	c.part.Replicas = slices.Concat(to, c.removing)
+	c.bump()
+	c.complete()
+}
+
+// complete ends a reassignment once the ISR has every replica that stays. The leader
+// epoch rises with it, whoever leads.
+func (c *controller) complete() {
+	var stay, isr []wire.NodeID
+	for _, id := range c.part.Replicas {
+		if slices.Contains(c.removing, id) {
+			continue
+		}
+		if !slices.Contains(c.part.ISR, id) {
+			return
+		}
+		stay, isr = append(stay, id), append(isr, id)
+	}
+	if len(c.removing) == 0 {
+		return
+	}
+	c.part.Replicas, c.removing = stay, nil
+	slices.Sort(isr)
+	c.part.ISR = isr
+	if !slices.Contains(stay, c.leader) {
+		c.leader = stay[0]
+	}
+	c.part.LeaderEpoch++
+}
+
 // electable reports whether electing the replica is clean.
 func (c *controller) electable(id wire.NodeID) bool {
 	return !c.brokers[id].Fenced && (slices.Contains(c.part.ISR, id) || slices.Contains(c.part.ELR, id))
@@ -106,6 +145,9 @@ func (c *controller) alter(from wire.NodeID, req AlterPartition) AlterPartitionR
 	}
 	if !slices.Equal(isr, c.part.ISR) {
 		c.setISR(isr, wire.NoNode)
+	}
+	if c.complete(); c.leader != from {
+		return fail(kerr.NewLeaderElected)
 	}
 	return AlterPartitionResult{LeaderEpoch: c.part.LeaderEpoch, PartitionEpoch: c.part.PartitionEpoch, ISR: slices.Clone(c.part.ISR)}
 }

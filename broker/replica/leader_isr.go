@@ -234,17 +234,13 @@ func (l *Leader) OnAlterPartitionResult(now int64, id int64, res AlterPartitionR
 // OnMetadata takes the partition's state from the metadata, in the same leader
 // epoch and with the same leader; what is not newer than the state known is
 // ignored, because a proposal made on top of that may be in flight (KAFKA-12686).
+// Replicas may have been added (KIP-455); when some leave, the leader epoch is another
+// one. So an answer to AlterPartition, which tells of the ISR only, misses nothing.
 func (l *Leader) OnMetadata(now int64, p Partition) LeaderChange {
 	if p.LeaderEpoch > l.part.LeaderEpoch {
 		panic(fmt.Sprintf("replica: epoch %d's leader was given the state of epoch %d", l.part.LeaderEpoch, p.LeaderEpoch))
 	}
 	if p.LeaderEpoch < l.part.LeaderEpoch || p.PartitionEpoch <= l.part.PartitionEpoch {
-		if p.LeaderEpoch == l.part.LeaderEpoch && p.PartitionEpoch == l.part.PartitionEpoch && !slices.Equal(p.Replicas, l.part.Replicas) {
-			// The answer to AlterPartition came first. It tells of the ISR, not that with it
-			// a reassignment was complete.
-			l.part.Replicas = slices.Clone(p.Replicas)
-			l.reassign()
-		}
 		return l.settle(now)
 	}
 	return l.commit(now, p.clone())

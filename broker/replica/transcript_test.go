@@ -17,6 +17,7 @@ import (
 //
 //	cluster N min-isr=M      N replicas, all in the ISR, nobody leads
 //	elect X [hold=Y] [unclean]  the controller elects X; all live nodes but Y see it
+//	reassign to=XY           the controller begins to move the partition, or, before any leader, places it
 //	metadata X               X sees the controller's state
 //	produce X v...           acks=all produces to X
 //	fetch X [times]          X fetches; request and answer arrive at once
@@ -100,6 +101,17 @@ func (w *world) run(f []string) error {
 			if !strings.Contains(held, letter(o.id)) {
 				w.metadata(o)
 			}
+		}
+	case "reassign":
+		var to []wire.NodeID
+		names, _ := option(args, "to")
+		for _, c := range names {
+			to = append(to, wire.NodeID(c-'A'+1))
+		}
+		if w.ctl.leader == wire.NoNode {
+			w.ctl.part.Replicas, w.ctl.part.ISR = to, slices.Clone(to)
+		} else {
+			w.ctl.reassign(to)
 		}
 	case "metadata":
 		w.metadata(n)

@@ -154,7 +154,13 @@ func (w *world) metadata(n *node) {
 				w.changed(n, n.leader.OnBrokerState(w.now, o.id, w.ctl.brokers[o.id]))
 			}
 		}
+		known := n.leader.Snapshot().Partition.Replicas
 		w.changed(n, n.leader.OnMetadata(w.now, part))
+		for _, id := range part.Replicas {
+			if !slices.Contains(known, id) {
+				w.changed(n, n.leader.OnBrokerState(w.now, id, w.ctl.brokers[id]))
+			}
+		}
 	case w.ctl.leader == n.id:
 		if n.leader != nil {
 			n.saved = n.leader.HighWatermark()
