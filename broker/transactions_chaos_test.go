@@ -93,15 +93,49 @@ func TestTransactionsSurviveCrashes(t *testing.T) {
 	for seed := range uint64(3) {
 		for _, level := range []int16{0, 2} {
 			t.Run(fmt.Sprintf("seed %d, transaction.version %d", seed, level), func(t *testing.T) {
-				transactionsSurvive(t, seed, level)
+				transactionsSurvive(t, seed, level, 3, brokersFail)
 			})
 		}
 	}
 }
 
-func transactionsSurvive(t *testing.T, seed uint64, level int16) {
+// brokersFail has one broker fail, and waits until it is back.
+func brokersFail(s *scene, rng *rand.Rand) {
+	s.k.RunFor(time.Duration(rng.IntN(1500)) * time.Millisecond)
+	n := s.c.Nodes[rng.IntN(len(s.c.Nodes))]
+	outage := time.Duration(rng.IntN(3000)) * time.Millisecond
+	switch rng.IntN(5) {
+	case 0, 1:
+		n.Crash()
+		s.k.RunFor(outage)
+		n.Up()
+	case 2:
+		n.CutPower()
+		s.k.RunFor(outage)
+		n.Up()
+	case 3:
+		n.Pause(outage)
+		s.k.RunFor(outage)
+	case 4:
+		for _, other := range s.c.Names() {
+			if other != n.Name() && rng.IntN(3) > 0 {
+				s.c.Net.Cut(n.Name(), other)
+				if rng.IntN(2) == 0 {
+					s.c.Net.Cut(other, n.Name())
+				}
+			}
+		}
+		s.k.RunFor(outage)
+		s.c.Net.HealAll()
+	}
+	s.until(30*time.Second, "the broker is back", func() bool { return s.unfenced(n) })
+}
+
+// transactionsSurvive has strike go on for 20 seconds.
+func transactionsSurvive(t *testing.T, seed uint64, level int16, nodes int, strike func(*scene, *rand.Rand)) {
 	const partitions, users = 3, 3
 	s := newScene(t, seed, func(c *cluster.Config) {
+		c.Nodes = nodes
 		c.Properties = map[string]string{
 			"default.replication.factor": "3", "min.insync.replicas": "2", "auto.create.topics.enable": "false",
 			"transaction.state.log.num.partitions": "3", "offsets.topic.num.partitions": "3", "transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2",
@@ -125,34 +159,7 @@ func transactionsSurvive(t *testing.T, seed uint64, level int16) {
 		})
 	}
 	for !stop() {
-		s.k.RunFor(time.Duration(rng.IntN(1500)) * time.Millisecond)
-		n := s.c.Nodes[rng.IntN(len(s.c.Nodes))]
-		outage := time.Duration(rng.IntN(3000)) * time.Millisecond
-		switch rng.IntN(5) {
-		case 0, 1:
-			n.Crash()
-			s.k.RunFor(outage)
-			n.Up()
-		case 2:
-			n.CutPower()
-			s.k.RunFor(outage)
-			n.Up()
-		case 3:
-			n.Pause(outage)
-			s.k.RunFor(outage)
-		case 4:
-			for _, other := range s.c.Names() {
-				if other != n.Name() && rng.IntN(3) > 0 {
-					s.c.Net.Cut(n.Name(), other)
-					if rng.IntN(2) == 0 {
-						s.c.Net.Cut(other, n.Name())
-					}
-				}
-			}
-			s.k.RunFor(outage)
-			s.c.Net.HealAll()
-		}
-		s.until(30*time.Second, "the broker is back", func() bool { return s.unfenced(n) })
+		strike(s, rng)
 	}
 	s.until(2*time.Minute, "the users are done", func() bool { return l.running == 0 })
 	seen := make(map[string]int)
