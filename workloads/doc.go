@@ -17,8 +17,23 @@
 // simulated host does). Each user has its own client, named as the process in the
 // history.
 //
-// Workloads: append-read (append_read.go). Its parts: producing.go, consuming.go,
-// churn.go, final.go; recording.go ties a client to a history.
+// Workloads, each in a file of its name:
+//
+//	append-read       producers with all settings of acks, consumers by assignment
+//	group-churn       members join, leave, crash and pause while they read
+//	queue-and-pubsub  one group shares the records, or several get all of them
+//	registers         committed offsets, configs and producer epochs as registers
+//	exactly-once      consume, transform and produce in transactions (worker.go)
+//	compacted-table   keys are put and deleted; readers rebuild the table
+//	scale-out         brokers join, are restarted, and leave under load (operator.go)
+//
+// What they are made of: feed.go and producing.go (topics of unique values and who writes
+// them), consuming.go, crew.go and overseeing.go (members of groups, and who looks after
+// them), churn.go, final.go. What ties clients to a history: recording.go,
+// membership.go, transacting.go, administering.go.
+//
+// A workload that is to be judged by more than the run's configuration says so ([Promising]):
+// which topics are compacted, which job is exactly once.
 //
 // Imports broker/env, broker/wire, checker/history and workloads/client. Start at
 // workload.go.

@@ -32,6 +32,7 @@ var exactlyOnceDefaults = feedAnd(map[string]int{
 	"crash-per-mille":        20,   // so many end with a crash in the middle of one,
 	"linger-per-mille":       20,   // so many take longer than transactions or sessions may,
 	"zombie-per-mille":       20,   // and so often a worker is replaced and goes on
+	"offsets-apart":          0,    // 1: offsets are committed after the transaction: at least once
 	"committed-readers":      1,    // who read committed records
 	"uncommitted-readers":    1,    // who read all
 })
@@ -97,7 +98,9 @@ func (w *exactlyOnce) outputs() []wire.TopicPartition {
 
 // Promise implements Promising.
 func (w *exactlyOnce) Promise(g *history.Guarantees) {
-	g.Pipelines = append(g.Pipelines, history.Pipeline{Group: exactlyOnceGroup, Inputs: w.topics(), Output: w.output()})
+	g.Pipelines = append(g.Pipelines, history.Pipeline{
+		Group: exactlyOnceGroup, Inputs: w.topics(), Output: w.output(), AtLeastOnce: w.params["offsets-apart"] != 0,
+	})
 }
 
 // Setup implements Workload.

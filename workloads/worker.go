@@ -207,16 +207,21 @@ func (sh *shift) transform(records []consumer.Record) {
 
 // commit ends the transaction, together with the offsets of its inputs.
 func (sh *shift) commit(t *env.Task) bool {
-	as := sh.group.Metadata()
-	end := sh.txns.sendOffsets(t, sh.member.as(as.Member, as.Generation), as, sh.next)
-	if end.Err != nil {
-		return sh.abort(t)
+	apart := sh.params["offsets-apart"] != 0
+	if !apart {
+		as := sh.group.Metadata()
+		if end := sh.txns.sendOffsets(t, sh.member.as(as.Member, as.Generation), as, sh.next); end.Err != nil {
+			return sh.abort(t)
+		}
+		if sh.happens("crash") {
+			return false
+		}
 	}
-	if sh.happens("crash") {
-		return false
-	}
-	end = sh.txns.end(t, true, sh.enough)
+	end := sh.txns.end(t, true, sh.enough)
 	switch {
+	case end.Err == nil && apart:
+		// What the commit misses is processed again.
+		return !sh.happens("crash") && sh.group.Commit(t, sh.next).Err == nil
 	case end.Err == nil:
 		return true
 	case sh.txns.producer.TransactionState() == txn.Abortable:
