@@ -20,6 +20,7 @@ func DefaultFeatures() []metadata.FeatureLevel {
 	return []metadata.FeatureLevel{
 		{Name: metadata.MetadataVersion, Level: 25},
 		{Name: metadata.ELRVersion, Level: 1},
+		{Name: metadata.GroupVersion, Level: 1},
 		{Name: metadata.TransactionVersion, Level: 2},
 	}
 }

@@ -86,8 +86,9 @@ type Decision struct {
 	Effects []any
 }
 
-// Machine is the state of one shard. Its durable state changes in Replay and ReplayMarker
-// only, which must not fail: what they cannot read, a newer version wrote, and is skipped.
+// Machine is the state of one shard. Its durable state is what Replay and ReplayMarker make
+// of the log, which must not fail: what they cannot read, a newer version wrote, and is
+// skipped. It may anticipate in a decision what the records of that decision say.
 // It decides the same from the same inputs, whatever maps it is made of.
 type Machine interface {
 	// Replay takes a record of the log: when loading, or right after it was decided.
