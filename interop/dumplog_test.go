@@ -210,12 +210,7 @@ func (d dumpTool) readsMetadata(t *testing.T, dir string) {
 // readsCheckpoints has Kafka's classes read the small files. Those of offsets are
 // written now and then, and when a node stops in good order.
 func readsCheckpoints(t *testing.T, n *node, stopped bool) {
-	needCommand(t, "javac")
-	classes := filepath.Join(cache, "java", "tools-4.classes")
-	javac := exec.Command("javac", "-d", classes, "-cp", filepath.Join(cache, "java", "tools-4", "*"), "clients/java/Checkpoints.java")
-	if out, err := javac.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the reader: %v\n%s", err, out)
-	}
+	compileCheckpoints(t)
 	out := runJava(t, "tools-4", "Checkpoints", n.dir)
 	wanted := []string{
 		fmt.Sprintf("meta.properties V1 node %d directory true", n.id),
@@ -233,5 +228,15 @@ func readsCheckpoints(t *testing.T, n *node, stopped bool) {
 	}
 	if epochs := regexp.MustCompile(`files-\d epoch [1-9]`).FindAllString(out, -1); len(epochs) < 3 {
 		t.Errorf("few leader epochs in:\n%s", out)
+	}
+}
+
+func compileCheckpoints(t *testing.T) {
+	t.Helper()
+	needCommand(t, "javac")
+	classes := filepath.Join(cache, "java", "tools-4.classes")
+	javac := exec.Command("javac", "-d", classes, "-cp", filepath.Join(cache, "java", "tools-4", "*"), "clients/java/Checkpoints.java")
+	if out, err := javac.CombinedOutput(); err != nil {
+		t.Fatalf("compiling the reader: %v\n%s", err, out)
 	}
 }

@@ -208,3 +208,46 @@ func franzTransforms(m *member) error {
 	}
 	return nil
 }
+
+// TestFranzGoUsesTheSecondProtocolOfTransactions needs the client to learn of the
+// cluster's features. Its ApiVersions is of a version from the future (5), after which it
+// asks again only if the answer has nothing but the range of ApiVersions; given all
+// ranges it went on without features, and kept to the first protocol for ever.
+func TestFranzGoUsesTheSecondProtocolOfTransactions(t *testing.T) {
+	c := sharedCluster(t, 3)
+	if !c.hasFeature(t, "transaction.version", 2) {
+		t.Skip("the cluster has no transaction.version 2")
+	}
+	topic := topicName(t)
+	c.create(t, topic, 1, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for range 5 {
+		cl, err := kgo.NewClient(kgo.SeedBrokers(seeds(c.bootstrap())...), kgo.TransactionalID(topic))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var epochs []int16
+		for range 4 {
+			if err := cl.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			if err := cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte("x")}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			_, epoch, err := cl.ProducerID(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			epochs = append(epochs, epoch)
+			if err := cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cl.Close()
+		// Every end raises the epoch (KIP-890).
+		if epochs[3] < epochs[0]+3 {
+			t.Errorf("the epochs of four transactions are %v", epochs)
+		}
+	}
+}
