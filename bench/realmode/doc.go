@@ -2,6 +2,11 @@
 // machine does with the same bytes and no broker:
 //
 //	go run ./bench/realmode [--size 256] [--reps 5]
+//	go run ./bench/realmode --producers
+//
+// The second compares kinds of producers, without compression and with five requests in
+// flight each: idempotent against plain ones, and transactions of 256 and of 4096 records
+// against idempotent ones, as ratios of throughput within a repetition.
 //
 // One broker process, one partition, one client with franz-go's defaults (acks=all,
 // idempotent, snappy; and again without compression), on loopback. Each repetition

@@ -41,6 +41,8 @@ type measurement struct {
 	run     func() (time.Duration, error)
 	records bool // counts records, not only bytes
 	broker  bool // the broker works on it
+	// against is what it is a ratio of, nil if of nothing.
+	against *measurement
 	took    []time.Duration
 	cpu     []time.Duration // of the broker
 }
@@ -50,15 +52,16 @@ func main() {
 	record := flag.Int("record", 1024, "bytes of a record")
 	reps := flag.Int("reps", 5, "repetitions")
 	dir := flag.String("dir", "", "where to put files (default: the system's temporary directory)")
+	producers := flag.Bool("producers", false, "compare plain, idempotent and transactional producers instead")
 	profile := flag.String("cpuprofile", "", "write the broker's CPU profile to this file")
 	flag.Parse()
-	if err := run(*size, *record, *reps, *dir, *profile); err != nil {
+	if err := run(*size, *record, *reps, *dir, *profile, *producers); err != nil {
 		fmt.Fprintln(os.Stderr, "realmode:", err)
 		os.Exit(2)
 	}
 }
 
-func run(mib, record, reps int, parent, profile string) error {
+func run(mib, record, reps int, parent, profile string, producers bool) error {
 	if mib < 1 || record < 1 || record > 1<<19 || reps < 1 {
 		return fmt.Errorf("--size %d, --record %d, --reps %d: want 1 or more, and records up to 512 KiB", mib, record, reps)
 	}
@@ -86,17 +89,13 @@ func run(mib, record, reps int, parent, profile string) error {
 
 	w := &workload{records: mib << 20 / record, size: record, noise: noise(8 << 20)}
 	k := &kafka{addr: broker.Addr, w: w}
-	rows := []*measurement{
-		{name: "file, written in order", run: func() (time.Duration, error) { return writeFile(w, dir, false) }},
-		{name: "file, written and synced", run: func() (time.Duration, error) { return writeFile(w, dir, true) }},
-		{name: "loopback TCP copy", run: func() (time.Duration, error) { return copyTCP(w) }},
-		{name: "produce, defaults", run: func() (time.Duration, error) { return k.produce(true) }, records: true, broker: true},
-		{name: "consume, defaults", run: k.consume, records: true, broker: true},
-		{name: "produce, no compression", run: func() (time.Duration, error) { return k.produce(false) }, records: true, broker: true},
-		{name: "consume, no compression", run: k.consume, records: true, broker: true},
+	rows := throughput(w, k, dir)
+	if producers {
+		rows = kinds(k)
 	}
+	order := rand.New(rand.NewPCG(1, 1))
 	for rep := range reps {
-		for _, m := range rows {
+		for _, m := range shuffled(rows, order) {
 			progress("%d/%d %s", rep+1, reps, m.name)
 			before := cpuTime(broker.PID())
 			took, err := m.run()
@@ -112,6 +111,46 @@ func run(mib, record, reps int, parent, profile string) error {
 		return err
 	}
 	return report(w, reps, rows)
+}
+
+// throughput is the broker beside the machine.
+func throughput(w *workload, k *kafka, dir string) []*measurement {
+	return []*measurement{
+		{name: "file, written in order", run: func() (time.Duration, error) { return writeFile(w, dir, false) }},
+		{name: "file, written and synced", run: func() (time.Duration, error) { return writeFile(w, dir, true) }},
+		{name: "loopback TCP copy", run: func() (time.Duration, error) { return copyTCP(w) }},
+		{name: "produce, defaults", run: func() (time.Duration, error) { return k.produce(producing{compress: true}) }, records: true, broker: true},
+		{name: "consume, defaults", run: k.consume, records: true, broker: true},
+		{name: "produce, no compression", run: func() (time.Duration, error) { return k.produce(producing{}) }, records: true, broker: true},
+		{name: "consume, no compression", run: k.consume, records: true, broker: true},
+	}
+}
+
+// kinds are the kinds of producers, each against a simpler one.
+func kinds(k *kafka) []*measurement {
+	kind := func(name string, how producing, against *measurement) *measurement {
+		run := func() (time.Duration, error) { return k.produceOnly(how) }
+		return &measurement{name: name, run: run, records: true, broker: true, against: against}
+	}
+	plain := kind("plain", producing{plain: true}, nil)
+	idempotent := kind("idempotent", producing{}, plain)
+	rows := []*measurement{plain, idempotent}
+	for _, n := range []int{256, 4096} {
+		rows = append(rows, kind(fmt.Sprintf("transactions of %d", n), producing{perTransaction: n}, idempotent))
+	}
+	return rows
+}
+
+// shuffled is another order in each repetition of a comparison, lest a measurement always
+// pay for what the same other one has left to the disk and the collector. Measurements
+// that build on each other (consume reads what was produced) keep their order.
+func shuffled(rows []*measurement, order *rand.Rand) []*measurement {
+	if rows[len(rows)-1].against == nil {
+		return rows
+	}
+	rows = slices.Clone(rows)
+	order.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	return rows
 }
 
 // progress replaces a line on a terminal.
@@ -140,6 +179,30 @@ func report(w *workload, reps int, rows []*measurement) error {
 		} else {
 			fmt.Fprint(t, "\t\n")
 		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return ratios(rows)
+}
+
+// ratios compares the throughput of measurements of the same repetition.
+func ratios(rows []*measurement) error {
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for i, m := range rows {
+		if m.against == nil {
+			continue
+		}
+		var all []float64
+		for rep := range m.took {
+			all = append(all, m.against.took[rep].Seconds()/m.took[rep].Seconds())
+		}
+		slices.Sort(all)
+		median := (all[(len(all)-1)/2] + all[len(all)/2]) / 2
+		if i == 1 {
+			fmt.Fprintln(t, "\nthroughput, of the same repetition\t\t\t")
+		}
+		fmt.Fprintf(t, "%s / %s\t%.2f\t(%.2f-%.2f)\t\n", m.name, m.against.name, median, all[0], all[len(all)-1])
 	}
 	return t.Flush()
 }
