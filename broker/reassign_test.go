@@ -188,7 +188,7 @@ func (w *traffic) check() {
 		cfg.Reset = consumer.ResetEarliest
 		con := c.NewConsumer(cfg)
 		con.Assign([]wire.TopicPartition{w.tp})
-		for quiet := 0; quiet < 3; {
+		for quiet := 0; quiet < 3 || len(got) < len(w.acked) && quiet < 40; { // it may ask a dead broker first
 			records, _ := con.Poll(t, 500*time.Millisecond)
 			quiet++
 			for _, r := range records {
