@@ -67,6 +67,7 @@ type Broker struct {
 	ReplicaFetchBackoffMs   int
 	LeaderThrottledRate     int64 // bytes per second
 	FollowerThrottledRate   int64 // bytes per second
+	DirectoryThrottledRate  int64 // bytes per second
 	ReplicaFetchMaxResponse int   // bytes
 	ReplicaFetchers         int
 	ReplicaSocketTimeoutMs  int

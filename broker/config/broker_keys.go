@@ -163,6 +163,11 @@ var replicationKeys = []Key{
 		Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Scope: ClusterWide,
 		broker: func(b *Broker) any { return &b.FollowerThrottledRate },
 		Doc:    "Bytes per second that this broker fetches while it is outside the ISR, of the partitions that follower.replication.throttled.replicas names.",
+	}, {
+		// kafka-reassign-partitions --verify clears it together with the two above.
+		Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", check: atLeast(0), Scope: ClusterWide,
+		broker: func(b *Broker) any { return &b.DirectoryThrottledRate },
+		Doc:    "Bytes per second that a broker moves between its directories. This one has one directory, and moves nothing.",
 	},
 	{
 		Name: "replica.lag.time.max.ms", Type: Long, Default: "30000", check: atLeast(1),
