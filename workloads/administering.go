@@ -3,6 +3,8 @@ package workloads
 import (
 	"errors"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/workloads/client"
@@ -16,19 +18,31 @@ type administered struct {
 	client.NopObserver
 	site    *Site
 	process string
-	// lost: a request of the operation under way has no answer, so that it may still
-	// arrive when the operation has succeeded with another one.
-	lost bool
+	// doubtful: a request of the operation under way was lost or ended in a way that says
+	// nothing. It may have done, or may yet do, what the operation, tried again, has
+	// succeeded with.
+	doubtful bool
 }
 
 // Response implements client.Observer.
 func (a *administered) Response(info client.ResponseInfo) {
-	a.lost = a.lost || info.Err != nil && attempt.OutcomeOf(info.Err) == attempt.Unknown
+	outcome := attempt.OutcomeOf(info.Err)
+	switch resp := info.Response.(type) {
+	case *kmsg.OffsetCommitResponse:
+		for _, code := range group.ReadOffsetCommit(resp) { //odradek:unordered whether there is one
+			a.doubtful = a.doubtful || group.Classify(code).Outcome == attempt.Unknown
+		}
+	case *kmsg.IncrementalAlterConfigsResponse:
+		for _, r := range resp.Resources {
+			a.doubtful = a.doubtful || attempt.ClassifyAdmin(r.ErrorCode).Outcome == attempt.Unknown
+		}
+	}
+	a.doubtful = a.doubtful || info.Err != nil && outcome == attempt.Unknown
 }
 
 // returned is the end of an operation that changes something.
 func (a *administered) returned(err error) history.Event {
-	e := history.Event{Time: a.site.now(), Outcome: history.OK, Offset: wire.NoOffset, Doubtful: a.lost}
+	e := history.Event{Time: a.site.now(), Outcome: history.OK, Offset: wire.NoOffset, Doubtful: a.doubtful}
 	if err != nil {
 		e.Outcome, e.Doubtful, e.Code, e.Detail = history.Unknown, false, codeOf(err), detailOf(err)
 		if failed := (*client.AdminError)(nil); errors.As(err, &failed) {
@@ -79,7 +93,7 @@ func (a *administered) commit(id string, offsets group.Offsets, ask func() error
 			Topic: tp.Topic, Partition: tp.Partition, Offset: offsets[tp].Offset,
 		})
 	}
-	a.lost = false
+	a.doubtful = false
 	err := ask()
 	for i, tp := range tps {
 		e := a.returned(err)

@@ -103,7 +103,7 @@ func (m *membership) changed(f history.Func, tps []wire.TopicPartition) {
 func (m *membership) over() { m.changed(history.Lost, nil) }
 
 func (m *membership) committed(k *group.Commit) {
-	doubtful := slices.ContainsFunc(k.Attempts, func(a attempt.Attempt) bool { return a.Err != nil && a.Outcome == attempt.Unknown })
+	doubtful := slices.ContainsFunc(k.Attempts, func(a attempt.Attempt) bool { return a.Outcome == attempt.Unknown })
 	for _, tp := range sortedPartitions(k.Offsets) {
 		key := commitKey{k.ID, tp}
 		o := outcomeOf(k.Of(tp))

@@ -141,7 +141,7 @@ func (w *registers) config(t *env.Task, _ *Site, a *attendant) {
 	op := a.site.Recorder.Invoke(history.Event{
 		Time: a.site.now(), Func: history.AlterConfig, Process: a.process, Key: configKey(topic, name), Text: value, Offset: wire.NoOffset,
 	})
-	a.lost = false
+	a.doubtful = false
 	err := a.admin.AlterTopicConfigs(t, topic, []client.ConfigChange{{Name: name, Value: value}})
 	a.site.Recorder.Return(op, a.returned(err))
 }
@@ -187,7 +187,7 @@ func (w *registers) initialise(t *env.Task, s *Site, a *attendant) {
 	err := p.InitTransactions(t)
 	e := history.Event{Time: s.now(), Outcome: history.OK, Offset: wire.NoOffset}
 	if pid, epoch, ok := p.Identity(); err == nil && ok {
-		e.Producer, e.Doubtful = &history.Producer{TransactionalID: id, ID: pid, Epoch: epoch}, watch.lost
+		e.Producer, e.Doubtful = &history.Producer{TransactionalID: id, ID: pid, Epoch: epoch}, watch.doubtful
 	} else {
 		e.Outcome, e.Code, e.Detail = history.Unknown, codeOf(err), detailOf(err)
 	}

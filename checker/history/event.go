@@ -191,7 +191,8 @@ type Event struct {
 	End     wire.Offset `json:"end,omitempty"`
 
 	Outcome Outcome `json:"outcome,omitempty"`
-	// Doubtful: a request of the operation, which ended by another one, has no answer.
+	// Doubtful: a request of the operation, which ended by another one, has no answer, or
+	// one that does not tell what became of it.
 	Doubtful bool   `json:"doubtful,omitempty"`
 	Code     int16  `json:"code,omitempty"`
 	Detail   string `json:"detail,omitempty"`
