@@ -89,6 +89,7 @@ func (p *probe) LogCleaned(name storage.Partition, c storage.Cleaned, highWaterm
 	l := p.log(name)
 	l.clean(c.From, c.UpTo, left, highWatermark)
 	if l.running {
+		l.told.LogEnd = l.end() // while a role ends, more is written than a replica has told
 		p.v.replica(l)
 	}
 }
