@@ -90,7 +90,9 @@ func (s *scene) as(fn func(t *env.Task, c *client.Client)) {
 	ended := false
 	host := s.c.NewClient(fmt.Sprintf("user-%d", s.users))
 	host.Start(func(e env.Env) {
-		c := client.New(&e, client.DefaultConfig(host.Name(), s.c.Addrs()...))
+		cfg := client.DefaultConfig(host.Name(), s.c.Addrs()...)
+		cfg.DialTimeout = time.Second // some tests switch machines off
+		c := client.New(&e, cfg)
 		e.Tasks.Go(func(t *env.Task) {
 			fn(t, c)
 			ended = true
