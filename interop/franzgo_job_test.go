@@ -20,6 +20,9 @@ func TestFranzGoGroup(t *testing.T) {
 	t.Run("kip-848", func(t *testing.T) {
 		runJob(t, job{task: consumes, assignor: "range", nextGeneration: true}, worker{work: franzConsumes})
 	})
+	t.Run("to-kip-848", func(t *testing.T) {
+		runJob(t, job{task: consumes, assignor: "range", upgrade: true}, worker{work: franzConsumes})
+	})
 }
 
 func TestFranzGoTransactions(t *testing.T) {

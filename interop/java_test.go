@@ -47,6 +47,9 @@ func TestJava4Group(t *testing.T) {
 		t.Run(assignor, func(t *testing.T) { runJob(t, job{task: consumes, assignor: assignor}, javaWorker("clients-4")) })
 	}
 	t.Run("kip-848", func(t *testing.T) { runJob(t, job{task: consumes, nextGeneration: true}, javaWorker("clients-4")) })
+	t.Run("to-kip-848", func(t *testing.T) {
+		runJob(t, job{task: consumes, assignor: "cooperative-sticky", upgrade: true}, javaWorker("clients-4"))
+	})
 }
 
 func TestJava3Transactions(t *testing.T) { runJob(t, job{task: transacts}, javaWorker("clients-3")) }

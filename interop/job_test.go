@@ -46,7 +46,10 @@ type job struct {
 	// nextGeneration is the group protocol of KIP-848; assignor names one of the client's
 	// else.
 	nextGeneration bool
-	assignor       string
+	// upgrade is that the members that come later speak the protocol of KIP-848, so that
+	// the group is converted while members of the classic one work in it.
+	upgrade  bool
+	assignor string
 	// lonely is that there is one member, because the client cannot fence another.
 	lonely bool
 
@@ -83,7 +86,7 @@ func runJob(t *testing.T, j job, w worker) {
 		"offsets.topic.segment.bytes=20000", "transaction.state.log.segment.bytes=20000", "log.cleaner.backoff.ms=500",
 		"group.consumer.min.heartbeat.interval.ms=500", "group.consumer.heartbeat.interval.ms=500")
 	j.bootstrap, j.group, j.input, j.output, j.diary = c.bootstrap(), "workers", "in", "out", newDiary()
-	if j.nextGeneration && !c.hasFeature(t, "group.version", 1) {
+	if (j.nextGeneration || j.upgrade) && !c.hasFeature(t, "group.version", 1) {
 		t.Skip("the cluster has no group.version 1 (KIP-848)")
 	}
 	if j.task == transforms {
@@ -211,6 +214,11 @@ func (c *crew) hire() *member {
 	m := &member{
 		job: c.job, name: fmt.Sprintf("worker-%d", c.hired), blind: c.blind, stopped: make(chan struct{}),
 		position: make(map[int32]int64), values: uint64(c.hired) * 1_000_000,
+	}
+	if c.upgrade && c.hired > 2 {
+		upgraded := *c.job
+		upgraded.nextGeneration = true
+		m.job = &upgraded
 	}
 	m.identity = history.Member{Group: c.group, ID: m.name, Generation: -1}
 	end := make(chan error, 1)
