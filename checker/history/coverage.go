@@ -41,7 +41,12 @@ func (c *judge) coverage(g *group, o *groupOffsets) {
 		c.found(about{Unconsumed, o.tp, subject}, c.skipped(g, o, first.Offset), seqs, "value %d at %d is below the committed offset %d, and no member was given it (%d records)", first.Value, first.Offset, f.offset, missed)
 	}
 	if left > 0 && f.live {
-		c.found(about{Lag, o.tp, subject}, violates("every group catches up once everything has healed"), []int64{f.invokeSeq, f.returnSeq},
+		r := violates("every group catches up once everything has healed")
+		if f.isolation == ReadCommitted {
+			// A transaction whose coordinator has lost it hangs, and who waits for its offsets.
+			r = c.g.lossOf(r, o.tp.Topic, TransactionsTopic)
+		}
+		c.found(about{Lag, o.tp, subject}, r, []int64{f.invokeSeq, f.returnSeq},
 			"the committed offset is %d, but value %d is at %d (%d records are left)", f.offset, behind.Value, behind.Offset, left)
 	}
 }
