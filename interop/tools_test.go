@@ -40,6 +40,7 @@ func TestKafkasTools(t *testing.T) {
 type kafkasTools struct {
 	cluster *cluster
 	member  string // of the live group
+	modern  bool   // there is a group of KIP-848, too
 }
 
 // run runs a tool and wants patterns in what it says.
@@ -90,23 +91,10 @@ func (k *kafkasTools) prepare(t *testing.T) {
 	if _, err := kadm.NewClient(cl).CommitOffsets(ctx, "resting", at); err != nil {
 		t.Fatal(err)
 	}
-	live, err := kgo.NewClient(kgo.SeedBrokers(seeds(c.bootstrap())...), kgo.ConsumerGroup("live"), kgo.ConsumeTopics("tooled"), kgo.ClientID("the-client"),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.Balancers(kgo.RangeBalancer()))
-	if err != nil {
-		t.Fatal(err)
+	k.member = k.join(t, "live")
+	if k.modern = c.hasFeature(t, "group.version", 1); k.modern {
+		k.join(t, "modern", kgo.ServerSideBalancer())
 	}
-	t.Cleanup(live.Close)
-	for got := 0; got < 10; {
-		fetches := live.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			t.Fatal(err)
-		}
-		got += fetches.NumRecords()
-	}
-	if err := live.CommitUncommittedOffsets(ctx); err != nil {
-		t.Fatal(err)
-	}
-	k.member, _ = live.GroupMetadata()
 	writer, err := kgo.NewClient(kgo.SeedBrokers(seeds(c.bootstrap())...), kgo.TransactionalID("open"), kgo.TransactionTimeout(10*time.Minute),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
@@ -120,6 +108,31 @@ func (k *kafkasTools) prepare(t *testing.T) {
 	if err := writer.ProduceSync(ctx, &kgo.Record{Topic: "transacted", Value: []byte("value")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// join has a group read everything with one member, and returns the member's id.
+func (k *kafkasTools) join(t *testing.T, group string, opts ...kgo.Opt) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	member, err := kgo.NewClient(append(opts, kgo.SeedBrokers(seeds(k.cluster.bootstrap())...), kgo.ConsumerGroup(group), kgo.ConsumeTopics("tooled"),
+		kgo.ClientID("the-client"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.Balancers(kgo.RangeBalancer()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(member.Close)
+	for got := 0; got < 10; {
+		fetches := member.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		got += fetches.NumRecords()
+	}
+	if err := member.CommitUncommittedOffsets(ctx); err != nil {
+		t.Fatal(err)
+	}
+	id, _ := member.GroupMetadata()
+	return id
 }
 
 func (k *kafkasTools) consumerGroups(t *testing.T) {
@@ -138,6 +151,12 @@ func (k *kafkasTools) consumerGroups(t *testing.T) {
 		t.Errorf("the deleted group is listed:\n%s", out)
 	}
 	k.run(t, "GroupsCommand", []string{"--list"}, `^live +Classic +consumer`)
+	if k.modern {
+		k.run(t, "GroupsCommand", []string{"--list"}, `^modern +Consumer +consumer`)
+		k.run(t, class, []string{"--describe", "--group", "modern", "--state", "--verbose"}, `^modern +127.0.0.1:\d+ +\(\d\) +range +Stable +\d+ +\d+ +1`)
+		k.run(t, class, []string{"--describe", "--group", "modern", "--members", "--verbose"}, `^modern .* the-client .*tooled`)
+		k.run(t, class, []string{"--describe", "--group", "modern"}, `^modern +tooled +0 +\d+ +\d+ +0 `)
+	}
 }
 
 func (k *kafkasTools) transactions(t *testing.T) {
@@ -203,6 +222,9 @@ func (k *kafkasTools) leaderElection(t *testing.T) {
 
 func (k *kafkasTools) features(t *testing.T) {
 	k.run(t, "FeatureCommand", []string{"describe"}, `Feature: transaction.version\s.*FinalizedVersionLevel: \d`, `Feature: metadata.version`)
+	if k.modern {
+		k.run(t, "FeatureCommand", []string{"describe"}, `Feature: group.version\s.*FinalizedVersionLevel: 1`)
+	}
 	k.run(t, "FeatureCommand", []string{"downgrade", "--feature", "transaction.version=1"}, `transaction.version was downgraded to 1`)
 	k.run(t, "FeatureCommand", []string{"upgrade", "--feature", "transaction.version=2"}, `transaction.version was upgraded to 2`)
 }
