@@ -90,7 +90,7 @@ func (s *scene) as(fn func(t *env.Task, c *client.Client)) {
 	ended := false
 	host := s.c.NewClient(fmt.Sprintf("user-%d", s.users))
 	host.Start(func(e env.Env) {
-		cfg := client.DefaultConfig(host.Name(), s.c.Addrs()...)
+		cfg := client.DefaultConfig(host.Name(), s.bootstrap())
 		cfg.DialTimeout = time.Second // some tests switch machines off
 		c := client.New(&e, cfg)
 		e.Tasks.Go(func(t *env.Task) {
@@ -100,6 +100,17 @@ func (s *scene) as(fn func(t *env.Task, c *client.Client)) {
 	})
 	s.until(2*time.Minute, "the client is done", func() bool { return ended })
 	host.CrashProcess()
+}
+
+// bootstrap is the address of the first broker that is running. Of the others one may be
+// paused, and would be waited for.
+func (s *scene) bootstrap() string {
+	for i, n := range s.c.Nodes {
+		if n.Broker != nil && n.IsBroker() {
+			return s.c.Addrs()[i]
+		}
+	}
+	return s.c.Addrs()[0]
 }
 
 func (s *scene) createTopic(topic client.NewTopic) {
