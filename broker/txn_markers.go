@@ -189,15 +189,27 @@ func (m *txnMarkers) answered(sent []marker, resp kmsg.Response, err error) {
 			m.retry(k)
 		case code == 0:
 			m.written(k)
-		case code == kerr.InvalidProducerEpoch.Code, code == kerr.TransactionCoordinatorFenced.Code:
-			// The partition has heard of a later coordinator, or of a later producer, which
-			// only that can have made. This one is about to learn that it is over.
-			m.n.env.Trace.Event(env.Warn, "marker-refused", env.S("transactional-id", k.o.TransactionalID), env.S("partition", k.tp.String()), env.I("code", code))
+		case code == kerr.InvalidProducerEpoch.Code:
+			// The partition has records of a later epoch, and so nothing open of this one. Either
+			// a later coordinator has ended the transaction, and what this one makes of it
+			// will not commit; or power loss has taken the end of the coordinator's own log,
+			// and to insist would leave the transactional id unusable for ever (Kafka gives up
+			// and leaves it so).
+			m.refused(k, code)
+			m.written(k)
+		case code == kerr.TransactionCoordinatorFenced.Code:
+			// The partition has heard of a later coordinator. This one is about to learn that
+			// it is over.
+			m.refused(k, code)
 			m.retryLater(k)
 		default:
 			m.retry(k)
 		}
 	}
+}
+
+func (m *txnMarkers) refused(k marker, code int16) {
+	m.n.env.Trace.Event(env.Warn, "marker-refused", env.S("transactional-id", k.o.TransactionalID), env.S("partition", k.tp.String()), env.I("code", code))
 }
 
 // fencedBackoff is the pause after a marker was refused for good: if this coordinator is not
