@@ -255,6 +255,15 @@ func (w *compactedTable) forget(t *env.Task, s *Site) error {
 			if err != nil {
 				return fmt.Errorf("count tombstones in %v: %w", tp, err)
 			}
+			if n > 0 {
+				hangs, err := hanging(t, admin, tp)
+				if err != nil {
+					return fmt.Errorf("transactions in %v: %w", tp, err)
+				}
+				if hangs {
+					continue // nothing behind it can be cleaned; it is judged as what it is
+				}
+			}
 			left += n
 		}
 		if left == 0 {
@@ -296,4 +305,14 @@ func (w *compactedTable) tombstones(t *env.Task, s *Site, c *client.Client, admi
 		}
 	}
 	return 0, errNoProgress
+}
+
+// hanging reports whether an open transaction holds up the last stable offset.
+func hanging(t *env.Task, admin *client.Admin, tp wire.TopicPartition) (bool, error) {
+	stable, err := admin.ListOffset(t, tp, client.LatestOffset, true)
+	if err != nil {
+		return false, err
+	}
+	latest, err := admin.ListOffset(t, tp, client.LatestOffset, false)
+	return stable.Offset < latest.Offset, err
 }
