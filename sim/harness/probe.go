@@ -70,7 +70,9 @@ func (p *probe) LogOpened(name storage.Partition, start, end wire.Offset) {
 // LogAppended implements broker.Probe.
 func (p *probe) LogAppended(name storage.Partition, b storage.BatchID) {
 	p.v.counts.batches++
-	p.log(name).append(invariant.Batch(b))
+	if l := p.logs.byName[name]; l != nil { // else it is being deleted, with appends under way
+		l.append(invariant.Batch(b))
+	}
 }
 
 // LogTruncated implements broker.Probe.
