@@ -10,7 +10,7 @@ import (
 )
 
 // ApiVersions (key 18, versions 0-4). A version above ours is answered in version
-// 0 with UNSUPPORTED_VERSION and our ranges (dispatch.go). From version 3 on the
+// 0 with UNSUPPORTED_VERSION and the range of ApiVersions alone (dispatch.go). From version 3 on the
 // client names its software (KIP-511); a name with other characters than letters,
 // digits, '-' and '.' is INVALID_REQUEST, as in Kafka.
 func handleApiVersions(n *Node, r *request) {
