@@ -28,6 +28,8 @@ deterministic simulation and for real.
   odradek group list          see groups, set their offsets
   odradek txn list            see transactions, end those that hang
   odradek reassign            move partitions to other brokers
+  odradek broker list         see brokers, forget those that are gone
+  odradek config describe     see and change configs of brokers and topics
   odradek feature list        see and change feature levels`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -47,5 +49,5 @@ deterministic simulation and for real.
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
-	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand(), reassignCommand(), featureCommand())
+	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand(), reassignCommand(), featureCommand(), brokerCommand(), configCommand())
 }

@@ -22,7 +22,7 @@ func topicCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(topicListCommand(), topicDescribeCommand(), topicCreateCommand(), topicAlterCommand(), topicDeleteCommand())
+	c.AddCommand(topicListCommand(), topicDescribeCommand(), topicCreateCommand(), topicAlterCommand(), topicElectLeadersCommand(), topicDeleteCommand())
 	return c
 }
 
