@@ -23,18 +23,25 @@ func (e *earlyRequest) abandon() {
 }
 
 // onceCaughtUp has a broker serve requests only when it knows its registration. It is for
-// what is answered from the image. A Fetch is answered before, as followers and the
-// quorum send it too, and every client tries again.
+// what is answered from the image.
 func onceCaughtUp(h handler) handler {
 	return func(n *Node, r *request) {
-		if n.ready || !n.cfg.IsBroker() {
+		if !n.holdEarly(r, h) {
 			h(n, r)
-			return
 		}
-		e := &earlyRequest{n: n, r: r, h: h}
-		r.waiter = e
-		n.early = append(n.early, e)
 	}
+}
+
+// holdEarly keeps a request that came too early for later, and reports whether it did. A
+// client that does not want to wait hangs up: the broker has nothing better to tell it.
+func (n *Node) holdEarly(r *request, h handler) bool {
+	if n.ready || !n.cfg.IsBroker() {
+		return false
+	}
+	e := &earlyRequest{n: n, r: r, h: h}
+	r.waiter = e
+	n.early = append(n.early, e)
+	return true
 }
 
 // serveEarly serves the requests that came early, in their order.

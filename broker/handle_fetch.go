@@ -41,6 +41,11 @@ func handleFetch(n *Node, r *request) {
 	if replicaID < 0 {
 		replicaID = wire.NoNode
 	}
+	// A consumer would be told that its topic is unknown. Followers know better, and must not
+	// be kept: their one connection has other partitions' fetches to carry.
+	if replicaID == wire.NoNode && n.holdEarly(r, handleFetch) {
+		return
+	}
 	now := int64(n.env.Clock.Now())
 	session, kafkaErr := n.sessions.Begin(now, sessionRequest(r.header.Version, req, replicaID))
 	if kafkaErr != nil {
