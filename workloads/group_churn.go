@@ -36,7 +36,7 @@ func drawCrews(r *rand.Rand) map[string]int {
 	params["heartbeat-ms"] = params["session-timeout-ms"] / pick(3, 6)
 	params["max-poll-ms"] = pick(1000, 3000)
 	params["auto-commit-ms"] = pick(100, 500, 2000)
-	params["fetch-bytes"] = pick(100, 4096, 1<<20)
+	params["fetch-bytes"] = pick(1024, 4096, 1<<20)
 	params["process-us"] = pick(0, 2000, 20000)
 	return params
 }

@@ -194,7 +194,11 @@ func (c *collector) returned(begin, e *Event) {
 			p.latest[asker] = append(p.latest[asker], latest{begin.Seq, e.Seq, begin.Time, e.Time, e.Offset, e.Epoch})
 		}
 	case Heartbeat:
-		c.group(e.Member).answered(c.commits[e.Op], e)
+		// A coordinator that has been replaced answers heartbeats until it hears of it: what
+		// it decides is never written, and worth nothing.
+		if !c.g.StaleAt(begin.Time) {
+			c.group(e.Member).answered(c.commits[e.Op], e)
+		}
 	case Commit:
 		c.group(e.Member).answered(c.commits[e.Op], e)
 		c.writes[e.Op].returned(e)

@@ -56,7 +56,8 @@ const (
 )
 
 // Deposed: a coordinator that was replaced and has not heard of it may answer with old
-// committed offsets, as long as nothing that it writes commits.
+// committed offsets, and heartbeats as if nothing had happened, as long as nothing that it
+// writes commits.
 const Deposed = 18
 
 // Topics of the coordinators. If they lose records, groups and transactions go back too.

@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"odradek/broker/metadata"
@@ -26,6 +27,9 @@ type excuses struct {
 	// suspects are the replicas that stopped uncleanly and have not caught up since.
 	suspects map[wire.TopicPartition]map[wire.NodeID]suspect
 	list     []history.Excuse
+	// deposed are coordinators that were replaced and have not heard of it: the excuse, in
+	// list, ends when they have.
+	deposed []deposed
 	// image is the newest metadata that was seen when a node died, up to applied: when all
 	// nodes are down or starting, there is no other.
 	image   *metadata.Image
@@ -120,6 +124,52 @@ func (x *excuses) suspected(tp wire.TopicPartition, n wire.NodeID) bool {
 // zombieWindow is how long a leader that is cut off or paused may go on acknowledging
 // acks=1 after it was replaced: longer than any fault of a plan.
 const zombieWindow = 20 * time.Second
+
+// deposed is a shard of which nodes in an older epoch than the newest are still coordinators.
+type deposed struct {
+	shard  wire.TopicPartition
+	epoch  wire.LeaderEpoch
+	excuse int
+}
+
+// stale reports whether a node still coordinates the shard in an older epoch.
+func (d *deposed) stale(c *cluster.Cluster) bool {
+	for _, n := range c.Nodes {
+		if n.Broker == nil {
+			continue
+		}
+		for _, s := range n.Broker.Coordinators() {
+			if s.TopicPartition == d.shard && s.Epoch < d.epoch {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// coordinatorChanged allows what a coordinator that does not know of its successor answers.
+func (x *excuses) coordinatorChanged(shard wire.TopicPartition, epoch wire.LeaderEpoch) {
+	d := deposed{shard: shard, epoch: epoch, excuse: len(x.list)}
+	if shard.Topic != history.OffsetsTopic || !d.stale(x.c) {
+		return
+	}
+	x.list = append(x.list, history.Excuse{
+		Rule: history.Deposed, Topic: shard.Topic, Partition: shard.Partition, From: int64(x.k.Now()), Until: math.MaxInt64,
+		Reason: fmt.Sprintf("the coordinator before epoch %d of %v had not heard that it was replaced", epoch, shard),
+	})
+	x.deposed = append(x.deposed, d)
+}
+
+// settle ends the excuses of coordinators that have heard of their successors by now.
+func (x *excuses) settle() {
+	x.deposed = slices.DeleteFunc(x.deposed, func(d deposed) bool {
+		if d.stale(x.c) {
+			return false
+		}
+		x.list[d.excuse].Until = int64(x.k.Now())
+		return true
+	})
+}
 
 // leaderChanged allows the loss of acks=1 records that the new leader, whose log ended
 // at end when it was elected, does not have.

@@ -212,6 +212,7 @@ func (r *run) until(p Phase, within time.Duration, done func() bool) bool {
 	deadline := r.k.Now().Add(within)
 	for r.k.Now() < deadline {
 		r.k.RunFor(min(step, time.Duration(deadline-r.k.Now())))
+		r.excuses.settle()
 		if r.opts.Progress != nil {
 			r.opts.Progress(Progress{Phase: p, Now: r.k.Now(), Events: r.k.Steps(), Ops: len(r.history.Events()) / 2})
 		}

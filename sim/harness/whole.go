@@ -164,6 +164,7 @@ func (l *listener) Record(k *sim.Kernel, r *sim.Record) {
 	if r.Kind == l.kind {
 		tp, epoch, end := leadership(r.Attrs)
 		l.run.excuses.leaderChanged(tp, epoch, end)
+		l.run.excuses.coordinatorChanged(tp, epoch)
 	}
 }
 
