@@ -30,7 +30,7 @@ type Specimen struct {
 
 // Zoo lists the specimens that this broker has, by row.
 func Zoo() []Specimen {
-	all := slices.Concat(zooOfReplication(), zooOfProducers(), zooOfTransactions())
+	all := slices.Concat(zooOfReplication(), zooOfProducers(), zooOfTransactions(), zooOfCompaction(), zooOfGroups())
 	slices.SortFunc(all, func(a, b Specimen) int { return cmp.Compare(a.Row, b.Row) })
 	return all
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -30,11 +31,36 @@ func zooOfTransactions() []Specimen {
 			},
 		},
 		{
+			Row: 39, Switch: failpoint.ZooVerificationRacesAppend,
+			// Under the second protocol of transactions each has an epoch of its own, and the
+			// marker fences the batch.
+			Story:  "a transaction is aborted between the verification of a batch and its append, and nobody ends what that begins",
+			Finds:  []string{"hanging-transaction", "aborted-read"},
+			Budget: 10,
+			profile: profileWith("exactly-once", map[string]int{
+				"transaction-version": 1, "later-version": 1, "request-timeout-ms": 200, "delivery-timeout-ms": 300, "output-partitions": 8, "replication": 1,
+			}, 12*time.Second, 0),
+			adjust: func(p *fault.Plan, r *rand.Rand) {
+				p.Cluster.Latency, p.Cluster.Jitter = ms(1), 0
+				p.Cluster.Voters, p.Cluster.Controllers = 0, 1
+				maps.Copy(p.Cluster.Config, map[string]string{
+					"controller.quorum.request.timeout.ms": "4000", // of all requests between brokers
+					// Nobody waits for replicas.
+					"transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1", "offsets.topic.replication.factor": "1",
+				})
+				// The answer about a transaction arrives after the marker that ends it.
+				for at := 1000; at < 12_000; at += 300 {
+					n := r.Perm(3)
+					p.Events = append(p.Events, fault.Event{At: ms(at), Kind: fault.SlowLink, From: n[0] + 1, To: n[1] + 1, Factor: 250 + r.IntN(150), For: ms(60)})
+				}
+			},
+		},
+		{
 			Row: 45, Switch: failpoint.ZooTransactionBeginInMemory,
 			Story:   "the next coordinator does not know what was in a transaction, and leaves that open when it commits the rest",
-			Finds:   []string{"lost-transaction", "hanging-transaction", "aborted-read"},
-			Budget:  10,
-			profile: profileWith("exactly-once", map[string]int{}, 12*time.Second, time.Second, fault.Restart, fault.ProcessCrash),
+			Finds:   []string{"lost-transaction", "hanging-transaction", "torn-transaction"},
+			Budget:  20,
+			profile: profileWith("exactly-once", map[string]int{"workers": 6, "partitions": 6, "output-partitions": 4}, 12*time.Second, 700*time.Millisecond, fault.Restart, fault.ProcessCrash),
 		},
 		{
 			Row: 46, Switch: failpoint.ZooTransactionDoneEarly,
