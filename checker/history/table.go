@@ -69,7 +69,10 @@ func (c *check) rows() ([]string, map[string]*row) {
 		}
 	}
 	for _, r := range c.log.records {
-		if a := c.byValue[r.Value]; a != nil && !a.aborted() {
+		// An aborted record counts if readers of committed records get it: the log takes it for
+		// committed, which is judged elsewhere, and compaction has to as well.
+		_, taken := c.committed.at[r.Offset]
+		if a := c.byValue[r.Value]; a != nil && (!a.aborted() || taken) {
 			if k := rows[a.key]; k != nil {
 				k.last, k.at = a, r.Offset
 			}
