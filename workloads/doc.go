@@ -39,5 +39,6 @@
 // workload.go.
 //
 // Rejected: judging here. A workload that knew what is right would hide what it
-// forgot; it only records.
+// forgot; it only records. (That a group does not become stable, or a rolling restart does
+// not end, is no event of a history: such a [Finding] is the workload's.)
 package workloads

@@ -96,8 +96,8 @@ type Promising interface {
 }
 
 // Finding is a workload's own judgement of what it read in the end. The workloads of
-// this package have none, they leave judging to the checkers; those of other people's
-// tests know what their application promises.
+// this package leave judging to the checkers, except for whether their users came to their
+// end; those of other people's tests know what their application promises.
 type Finding struct {
 	Name     string // such as "lost-entry"
 	Sentence string

@@ -103,8 +103,9 @@ type run struct {
 	striker  *fault.Striker
 	history  *history.Recorder
 	excuses  *excuses
-	// invariants are checked at every step.
-	invariants *invariants
+	// invariants are checked at every step, coordinators now and then.
+	invariants   *invariants
+	coordinators *coordinators
 
 	site     *cluster.Host // of the users
 	stopping bool
@@ -144,6 +145,7 @@ func (r *run) build() error {
 	}
 	r.excuses.c = r.cluster
 	r.invariants = newInvariants(r.cluster, r.excuses, func(name, where, sentence string) { r.violation(name, where, "%s", sentence) })
+	r.coordinators = newCoordinators(r.invariants)
 	r.excuses.excused = r.invariants.excuse
 	r.cluster.Dying = func(n *cluster.Node, powerLoss bool) {
 		r.invariants.dying(n, powerLoss)
@@ -213,6 +215,7 @@ func (r *run) until(p Phase, within time.Duration, done func() bool) bool {
 	for r.k.Now() < deadline {
 		r.k.RunFor(min(step, time.Duration(deadline-r.k.Now())))
 		r.excuses.settle()
+		r.coordinators.look()
 		if r.opts.Progress != nil {
 			r.opts.Progress(Progress{Phase: p, Now: r.k.Now(), Events: r.k.Steps(), Ops: len(r.history.Events()) / 2})
 		}
@@ -351,6 +354,9 @@ func (r *run) judge() *Result {
 		}
 	}
 	r.invariants.count(res.Checked)
+	if r.coordinators.seen > 0 {
+		res.Checked["states of groups"] = r.coordinators.seen
+	}
 	if !g.Unclean {
 		r.linearize(res, g)
 	}

@@ -62,8 +62,8 @@ func (r *run) allUnfenced() bool {
 }
 
 // notWhole says what keeps the healed cluster from being whole, or "": every node has
-// the newest metadata, every partition has a leader and a full ISR, and every replica
-// has everything, committed.
+// the newest metadata, every partition has a leader and a full ISR and is not being
+// reassigned, and every replica has everything, committed, with no transaction open.
 func (r *run) notWhole() string {
 	image, at := newestImage(r.cluster)
 	if image == nil {
@@ -107,6 +107,8 @@ func (r *run) notWhole() string {
 				return fmt.Sprintf("%v on %s is in leader epoch %d of %d", s.TopicPartition, n.Name(), s.LeaderEpoch, p.LeaderEpoch)
 			case s.HighWatermark != s.LogEnd:
 				return fmt.Sprintf("%v on %s has high watermark %d, log end %d", s.TopicPartition, n.Name(), s.HighWatermark, s.LogEnd)
+			case s.LastStableOffset != s.LogEnd:
+				return fmt.Sprintf("%v on %s has last stable offset %d, log end %d", s.TopicPartition, n.Name(), s.LastStableOffset, s.LogEnd)
 			}
 			if end, ok := ends[s.TopicPartition]; ok && end != s.LogEnd {
 				return fmt.Sprintf("%v ends at %d on %s and at %d elsewhere", s.TopicPartition, s.LogEnd, n.Name(), end)
@@ -121,6 +123,8 @@ func (r *run) notWhole() string {
 				return fmt.Sprintf("%v has no leader", p.TopicPartition())
 			case len(p.ISR) < len(p.Replicas):
 				return fmt.Sprintf("%v has ISR %v of %v", p.TopicPartition(), p.ISR, p.Replicas)
+			case len(p.Adding)+len(p.Removing) > 0:
+				return fmt.Sprintf("%v is being reassigned: %v are added, %v removed", p.TopicPartition(), p.Adding, p.Removing)
 			}
 			if _, ok := ends[p.TopicPartition()]; !ok {
 				return fmt.Sprintf("%v has no replica", p.TopicPartition())
