@@ -43,6 +43,7 @@ var feedDefaults = map[string]int{
 	"producers":           3,    // the first has acks=all, the second 1, the third 0, and so on
 	"all-acks":            0,    // 1: every producer has acks=all
 	"idempotent":          0,    // 1: those with acks=all are idempotent
+	"resend-doubtful":     0,    // 1: these do what Java's do when sequence numbers begin anew
 	"operations":          200,  // records of each producer; 0: until told to stop
 	"at-least":            0,    // records of all producers together; before that none stops, told or not
 	"pace-us":             5000, // mean pause between two records of a producer

@@ -27,6 +27,7 @@ func (w *feed) producerConfig(i int) producer.Config {
 		cfg.Acks = producer.AcksAll
 	}
 	cfg.Idempotent = w.params["idempotent"] != 0 && cfg.Acks == producer.AcksAll
+	cfg.ResendDoubtful = w.params["resend-doubtful"] != 0
 	cfg.MaxInFlight = []int{1, 5}[i%2]
 	if w.params["compressed"] != 0 {
 		cfg.Compression = []wire.Compression{wire.None, wire.LZ4, wire.Zstd, wire.Snappy, wire.Gzip}[i%5]

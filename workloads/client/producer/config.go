@@ -53,6 +53,10 @@ type Config struct {
 	// keep one copy of it (enable.idempotence). It needs AcksAll, retries, and at most
 	// 5 requests in flight.
 	Idempotent bool
+	// ResendDoubtful: when sequence numbers begin anew, what a broker may have already is
+	// sent again, as the Java client does. A correct broker lets that happen to nothing
+	// that it has, unless records were given up; one that does not gets duplicates.
+	ResendDoubtful bool
 	// TransactionalID makes the producer transactional, and idempotent.
 	TransactionalID string
 	// TransactionTimeout is when the coordinator aborts a transaction by itself

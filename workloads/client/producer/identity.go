@@ -278,11 +278,11 @@ func (c *Core) bump() {
 // rewind takes the sequence numbers from the queued batches of a partition, which get
 // new ones in the next epoch. Java does that with all of them. But one that the broker
 // may have, or may still get from a connection that was given up, would then be there
-// twice; so here such a batch ends, with an unknown outcome.
+// twice; so here such a batch ends, with an unknown outcome, unless ResendDoubtful is set.
 func (c *Core) rewind(p *partition) {
 	p.nums = numbers{session: NoSession}
 	p.queue = slices.DeleteFunc(p.queue, func(b *batch) bool {
-		if b.numbered() && !b.certain() {
+		if b.numbered() && !b.certain() && !c.cfg.ResendDoubtful {
 			c.answer(b, ErrSequenceGap)
 			return true
 		}
