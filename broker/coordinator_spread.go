@@ -58,3 +58,20 @@ func (n *Node) askAll(kind coordinatorType, from sender, req kmsg.Request, take 
 	}
 	finished()
 }
+
+// distinct leaves out of a request's list what it names again, as in Metadata: each would
+// be answered at length, so that a small request had an answer of any size.
+func distinct[T any, K comparable](list []T, key func(*T) K) []T {
+	seen := make(map[K]bool, len(list))
+	kept := make([]T, 0, len(list))
+	for i := range list {
+		if k := key(&list[i]); !seen[k] {
+			seen[k] = true
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
+}
+
+// itself is the key of what is one already.
+func itself[T any](v *T) T { return *v }

@@ -24,7 +24,12 @@ type storm struct {
 
 func newStorm(t testing.TB) *storm {
 	s := &storm{lab: newLab(t, 3, map[string]string{"socket.request.max.bytes": "1000000", "metadata.log.max.record.bytes.between.snapshots": "3000"})}
-	s.do(func(task *env.Task) { s.createTopic(task, "victim", nil, []int32{1, 2, 3}, []int32{1, 3, 2}) })
+	s.do(func(task *env.Task) {
+		s.createTopic(task, "victim", nil, []int32{1, 2, 3}, []int32{1, 3, 2})
+		// Node 1 coordinates every group and transaction.
+		s.createTopic(task, "__consumer_offsets", nil, []int32{1, 2, 3})
+		s.createTopic(task, "__transaction_state", nil, []int32{1, 2, 3})
+	})
 	s.seeds = s.requests()
 	return s
 }
@@ -118,6 +123,8 @@ func (s *storm) requests() [][]byte {
 				r.BrokerID = 8
 			case *kmsg.EnvelopeRequest:
 				r.RequestData = conn.frame(metadataOf("victim"), 9)[4:]
+			default:
+				fillCoordinated(req)
 			}
 			frames = append(frames, conn.frame(req, v))
 		}

@@ -11,7 +11,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 // hashes to; one that another broker coordinates is NOT_COORDINATOR.
 func handleConsumerGroupDescribe(n *Node, r *request) {
 	req := r.msg.(*kmsg.ConsumerGroupDescribeRequest)
-	keys := req.Groups
+	keys := distinct(req.Groups, itself)
 	resp := kmsg.NewPtrConsumerGroupDescribeResponse()
 	resp.Groups = make([]kmsg.ConsumerGroupDescribeResponseGroup, len(keys))
 	n.spread(r, keys, func(i int) kmsg.Request {

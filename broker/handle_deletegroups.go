@@ -8,7 +8,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 // It is decided in package coordinator/group, for each group by the shard that its id
 // hashes to; one that another broker coordinates is NOT_COORDINATOR.
 func handleDeleteGroups(n *Node, r *request) {
-	keys := r.msg.(*kmsg.DeleteGroupsRequest).Groups
+	keys := distinct(r.msg.(*kmsg.DeleteGroupsRequest).Groups, itself)
 	resp := kmsg.NewPtrDeleteGroupsResponse()
 	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(keys))
 	n.spread(r, keys, func(i int) kmsg.Request {

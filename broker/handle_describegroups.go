@@ -11,7 +11,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 // hashes to; one that another broker coordinates is NOT_COORDINATOR.
 func handleDescribeGroups(n *Node, r *request) {
 	req := r.msg.(*kmsg.DescribeGroupsRequest)
-	keys := req.Groups
+	keys := distinct(req.Groups, itself)
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	resp.Groups = make([]kmsg.DescribeGroupsResponseGroup, len(keys))
 	n.spread(r, keys, func(i int) kmsg.Request {

@@ -13,10 +13,11 @@ import (
 func handleDescribeProducers(n *Node, r *request) {
 	req := r.msg.(*kmsg.DescribeProducersRequest)
 	resp := kmsg.NewPtrDescribeProducersResponse()
-	for i := range req.Topics {
+	topics := distinct(req.Topics, func(t *kmsg.DescribeProducersRequestTopic) string { return t.Topic })
+	for i := range topics {
 		rt := kmsg.NewDescribeProducersResponseTopic()
-		rt.Topic = req.Topics[i].Topic
-		for _, index := range req.Topics[i].Partitions {
+		rt.Topic = topics[i].Topic
+		for _, index := range distinct(topics[i].Partitions, itself) {
 			rt.Partitions = append(rt.Partitions, n.describeProducers(rt.Topic, index))
 		}
 		resp.Topics = append(resp.Topics, rt)

@@ -8,7 +8,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 // It is decided in package coordinator/txn, for each id by the shard that it hashes to; one
 // that another broker coordinates is NOT_COORDINATOR.
 func handleDescribeTransactions(n *Node, r *request) {
-	ids := r.msg.(*kmsg.DescribeTransactionsRequest).TransactionalIDs
+	ids := distinct(r.msg.(*kmsg.DescribeTransactionsRequest).TransactionalIDs, itself)
 	resp := kmsg.NewPtrDescribeTransactionsResponse()
 	resp.TransactionStates = make([]kmsg.DescribeTransactionsResponseTransactionState, len(ids))
 	open := len(ids) + 1

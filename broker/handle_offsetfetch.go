@@ -19,15 +19,16 @@ func handleOffsetFetch(n *Node, r *request) {
 		n.coordinate(r, groupCoordinator, req.Group)
 		return
 	}
-	keys := make([]string, len(req.Groups))
+	groups := distinct(req.Groups, func(g *kmsg.OffsetFetchRequestGroup) string { return g.Group })
+	keys := make([]string, len(groups))
 	for i := range keys {
-		keys[i] = req.Groups[i].Group
+		keys[i] = groups[i].Group
 	}
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	resp.Groups = make([]kmsg.OffsetFetchResponseGroup, len(keys))
 	n.spread(r, keys, func(i int) kmsg.Request {
 		part := kmsg.NewPtrOffsetFetchRequest()
-		part.Groups, part.RequireStable = req.Groups[i:i+1:i+1], req.RequireStable
+		part.Groups, part.RequireStable = groups[i:i+1:i+1], req.RequireStable
 		return part
 	}, func(i int, part kmsg.Response) {
 		resp.Groups[i] = part.(*kmsg.OffsetFetchResponse).Groups[0]

@@ -68,11 +68,19 @@ func (t *turn) fetchGroup(req kmsg.OffsetFetchRequestGroup, stable bool) kmsg.Of
 	if topics == nil {
 		topics = t.topicsOf(req.Group, stable)
 	}
+	// A partition that is named again is left out: its metadata can be a thousand times as
+	// long as its name.
+	seen := make(map[wire.TopicPartition]bool)
 	for _, topic := range topics {
 		rt := kmsg.NewOffsetFetchResponseGroupTopic()
 		rt.Topic = topic.Topic
 		for _, partition := range topic.Partitions {
-			rt.Partitions = append(rt.Partitions, t.fetchOffset(req.Group, wire.TopicPartition{Topic: topic.Topic, Partition: partition}, stable))
+			tp := wire.TopicPartition{Topic: topic.Topic, Partition: partition}
+			if seen[tp] {
+				continue
+			}
+			seen[tp] = true
+			rt.Partitions = append(rt.Partitions, t.fetchOffset(req.Group, tp, stable))
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
