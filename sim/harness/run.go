@@ -318,9 +318,8 @@ func (r *run) result() *Result {
 	return res
 }
 
-// judge asks the checkers.
-func (r *run) judge() *Result {
-	res := r.result()
+// guarantees is what the run is judged by, as far as it has come.
+func (r *run) guarantees() history.Guarantees {
 	g := history.Guarantees{Excuses: r.excuses.list}
 	if w, ok := r.workload.(workloads.Promising); ok {
 		w.Promise(&g)
@@ -328,6 +327,13 @@ func (r *run) judge() *Result {
 	if r.opts.Guarantees != nil {
 		r.opts.Guarantees(&g)
 	}
+	return g
+}
+
+// judge asks the checkers.
+func (r *run) judge() *Result {
+	res := r.result()
+	g := r.guarantees()
 	report, err := history.Check(r.history.Events(), g)
 	if err != nil {
 		panic(fmt.Sprintf("harness: recorded a malformed history: %v", err))

@@ -11,6 +11,7 @@ import (
 	"odradek/broker/env"
 	"odradek/broker/metadata"
 	"odradek/broker/wire"
+	"odradek/checker/history"
 	"odradek/sim"
 	"odradek/sim/cluster"
 )
@@ -107,7 +108,7 @@ func (r *run) notWhole() string {
 				return fmt.Sprintf("%v on %s is in leader epoch %d of %d", s.TopicPartition, n.Name(), s.LeaderEpoch, p.LeaderEpoch)
 			case s.HighWatermark != s.LogEnd:
 				return fmt.Sprintf("%v on %s has high watermark %d, log end %d", s.TopicPartition, n.Name(), s.HighWatermark, s.LogEnd)
-			case s.LastStableOffset != s.LogEnd:
+			case s.LastStableOffset != s.LogEnd && !r.mayHang(s.TopicPartition):
 				return fmt.Sprintf("%v on %s has last stable offset %d, log end %d", s.TopicPartition, n.Name(), s.LastStableOffset, s.LogEnd)
 			}
 			if end, ok := ends[s.TopicPartition]; ok && end != s.LogEnd {
@@ -132,6 +133,13 @@ func (r *run) notWhole() string {
 		}
 	}
 	return ""
+}
+
+// mayHang reports whether a transaction may be open for ever in a partition: its coordinator,
+// or the partition, has lost something, which the faults explain.
+func (r *run) mayHang(tp wire.TopicPartition) bool {
+	g := r.guarantees()
+	return g.MayLose(history.TransactionsTopic, tp.Topic)
 }
 
 // injected reports whether an error is one that a plan injects.
