@@ -9,6 +9,7 @@ import (
 	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/workloads/client"
+	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/group"
 )
 
@@ -51,11 +52,12 @@ func (w *crew) remains(t *env.Task, s *Site, a *administered, admin *client.Admi
 	if w.steady < w.size {
 		return fmt.Sprintf("%d of %d members are back", w.steady, w.size)
 	}
-	d, err := admin.DescribeGroup(t, w.group)
-	if err != nil {
+	switch d, err := admin.DescribeGroup(t, w.group); {
+	case errors.Is(err, attempt.ErrVersion):
+		// A broker that does not describe groups is believed.
+	case err != nil:
 		return fmt.Sprintf("it cannot be described: %v", err)
-	}
-	if d.State != "Stable" || len(d.Members) != w.size {
+	case d.State != "Stable" || len(d.Members) != w.size:
 		return fmt.Sprintf("it is %s with %d members instead of %d", d.State, len(d.Members), w.size)
 	}
 	got, err := w.committed(t, a, admin)
