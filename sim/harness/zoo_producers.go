@@ -12,6 +12,19 @@ import (
 func zooOfProducers() []Specimen {
 	return []Specimen{
 		{
+			Row: 34, Switch: failpoint.ZooDuplicateOutOfOrder,
+			// Whether this makes a duplicate is up to the producer: ours would give up what the
+			// broker may have, so it has to do as Java's here.
+			Story:   "a producer whose answer was lost sends its batch again, is told that it is out of order, and begins anew",
+			Finds:   []string{"duplicate"},
+			Budget:  10,
+			profile: profileOf(10*time.Second, 500*time.Millisecond, fault.ProcessCrash, fault.Restart, fault.Reset, fault.Pause),
+			adjust: func(p *fault.Plan, _ *rand.Rand) {
+				params := p.Workload.Params
+				params["idempotent"], params["resend-doubtful"], params["request-timeout-ms"] = 1, 1, 500
+			},
+		},
+		{
 			Row: 36, Switch: failpoint.ZooProducerStateBeforeAppend,
 			Story:   "a batch that was refused because replicas were missing passes for a duplicate when it comes again",
 			Finds:   []string{"lost-write"},

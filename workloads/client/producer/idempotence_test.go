@@ -68,6 +68,7 @@ func TestIdempotence(t *testing.T) {
 					c.BatchSize = int(arg("batch-size", 70))
 					c.Retries = int(arg("retries", -1))
 					c.DeliveryTimeout = time.Duration(arg("delivery-s", 120)) * time.Second
+					c.ResendDoubtful = d.HasArg("resend-doubtful")
 				})
 				clear(reqs)
 				epoch = 1
