@@ -16,7 +16,7 @@ func zooOfTransactions() []Specimen {
 		{
 			Row: 38, Switch: failpoint.ZooLateEndTxn,
 			Story:  "the late copy of a request to end a transaction ends the next one, with which its producer goes on",
-			Finds:  []string{"torn-transaction", "not-exactly-once"},
+			Finds:  []string{"not-exactly-once", "aborted-read"},
 			Budget: 10,
 			profile: profileWith("exactly-once", map[string]int{
 				"producers": 1, "pace-us": 10_000, "request-timeout-ms": 150, "linger-per-mille": 500,
