@@ -69,3 +69,27 @@ func TestCompactionOfOneReplica(t *testing.T) {
 		})
 	}
 }
+
+// After an excuse the committed history may be told anew by a log that begins in the middle:
+// replicas that have still more, and know of less, do not contradict it.
+func TestHistoryToldAnewHasNoFront(t *testing.T) {
+	c := NewReplication()
+	whole := []Change{appended(0, 1, 1, 7), appended(2, 3, 1, 8), appended(4, 5, 1, 9)}
+	if list := c.Replica(testTP, follower(1, 6, 6, whole...)); len(list) > 0 {
+		t.Fatal(list)
+	}
+	if list := c.Replica(testTP, follower(1, 6, 6, cleaned(4, 6))); len(list) > 0 {
+		t.Fatal(list)
+	}
+	c.Excuse(testTP, 0)
+	// The second replica was made behind the compacted part, and speaks first.
+	if list := c.Replica(testTP, follower(2, 6, 6, Change{Kind: StartedAt, Offset: 4}, appended(4, 5, 1, 9))); len(list) > 0 {
+		t.Fatal(list)
+	}
+	if list := c.Replica(testTP, follower(3, 4, 4, whole[:2]...)); len(list) > 0 {
+		t.Errorf("a log that ends before what is known: %v", list)
+	}
+	if list := c.Replica(testTP, follower(3, 6, 6, appended(4, 5, 1, 10))); len(list) == 0 {
+		t.Error("other records than the committed ones are not found")
+	}
+}

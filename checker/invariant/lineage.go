@@ -288,6 +288,11 @@ func (g *lineage) agree(f *findings, n wire.NodeID, l *replicaLog, e entry) {
 	if k := len(g.committed); k > 0 {
 		last = g.committed[k-1]
 	}
+	if len(g.committed) > 0 && e.Last < g.committed[0].Base {
+		// What was committed there is forgotten, and was told anew by a log that has
+		// nothing of it.
+		return
+	}
 	if len(g.committed) > 0 && e.Last <= last.Last {
 		if c, ok := endingAt(g.committed, e.Last); !ok || c.digest != e.digest {
 			f.add(CommittedPrefix, []wire.NodeID{n}, "node %d has another record history below its high watermark, up to %d in epoch %d, than what was committed there", n, e.Last, e.Epoch)
