@@ -19,6 +19,5 @@
 // # Rejected
 //
 // A console built on workloads/client: talking to the broker through somebody else's
-// client is worth more as a check. Consumer groups in consume: a console reads what is
-// there, and leaves nothing behind.
+// client is worth more as a check.
 package main

@@ -2,7 +2,7 @@
 // says: parameters of workloads, and names of findings. (The table of APIs is held to a
 // running node, in package broker.)
 //
-// It has no code. It imports workloads and failpoints, and reads the rest as text. Start at
+// It has no code. It imports workloads, and reads the rest as text. Start at
 // documents_test.go.
 //
 // # Rejected
