@@ -63,6 +63,7 @@ var table = []layer{
 	{"reports", all},
 	{"cmd", all},
 	{"internal", nil},
+	{"internal/documents", []string{"workloads"}},
 }
 
 var simulation = []string{
