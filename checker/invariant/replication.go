@@ -83,6 +83,10 @@ func (c *Replication) partition(tp wire.TopicPartition) *replicated {
 // Forget drops a partition, because its topic was deleted.
 func (c *Replication) Forget(tp wire.TopicPartition) { delete(c.partitions, tp) }
 
+// Deleted reports that the controller has deleted a partition. What its replicas do until
+// they hear of it is judged by itself, not against the controller's state.
+func (c *Replication) Deleted(tp wire.TopicPartition) { c.partition(tp).known = false }
+
 // Controller reports the state of a partition that the controller committed.
 func (c *Replication) Controller(s Partition) []Violation {
 	p := c.partition(s.ID)

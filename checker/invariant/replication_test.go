@@ -88,6 +88,11 @@ func TestPlantedViolationsOfReplication(t *testing.T) {
 		{"the leader does not wait for a member", func(c *Replication) []Violation {
 			return slices.Concat(c.Controller(two), c.Replica(testTP, leading(follower(1, 0, 0), 1, 1)))
 		}, MaximalISR},
+		{"the leader of a deleted partition may know of a later ISR", func(c *Replication) []Violation {
+			a := c.Controller(two)
+			c.Deleted(testTP)
+			return slices.Concat(a, c.Replica(testTP, leading(follower(1, 0, 0), 1, 1)))
+		}, ""},
 		{"the leader waits for a stranger", func(c *Replication) []Violation {
 			return slices.Concat(c.Controller(two), c.Replica(testTP, leading(follower(1, 0, 0), 1, 1, 2, 3)))
 		}, MaximalISR},

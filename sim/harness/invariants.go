@@ -60,8 +60,7 @@ type partition struct {
 	id      storage.Partition
 	name    wire.TopicPartition // for the checkers: unlike those of other topics
 	state   invariant.Partition
-	known   bool // state is set
-	holders int  // nodes that have a log of it
+	holders int // nodes that have a log of it
 	// excused: losses are explained since then.
 	excused bool
 }
@@ -173,6 +172,14 @@ func (v *invariants) metadata(n *cluster.Node, d *metadata.Delta, upTo wire.Offs
 			logs.unregistered = false
 		}
 	}
+	for _, c := range d.Partitions() {
+		id := storage.Partition{TopicPartition: wire.TopicPartition{Topic: c.Topic, Partition: c.ID.Partition}, TopicID: c.ID.TopicID}
+		if p := v.parts[id]; p != nil && c.New == nil {
+			// Until replicas hear of it, they may know of a change right before it, from an
+			// answer to AlterPartition, that is in no delta of this node.
+			v.replication.Deleted(p.name)
+		}
+	}
 	if again {
 		v.fenced = v.fenced[:0]
 		for _, b := range image.Brokers() {
@@ -201,7 +208,6 @@ func (v *invariants) controller(n *cluster.Node, image *metadata.Image, m *metad
 		ID: p.name, Leader: m.Leader, LeaderEpoch: m.LeaderEpoch, PartitionEpoch: m.Epoch, ISR: m.ISR, ELR: m.ELR, Fenced: v.fenced,
 		MinISR: min(topicMinISR(n, image, m.Topic), len(m.Replicas)),
 	}
-	p.known = true
 	if m.RecoveryState == metadata.Recovering && uncleanAllowed(n, image, m.Topic) {
 		p.excused = true
 	}
