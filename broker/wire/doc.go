@@ -22,6 +22,7 @@
 //	compress.go snappy.go              codecs
 //	request.go shape.go shapes.go      frames in, walked before they are decoded
 //	response.go fetch.go               frames out
+//	answer.go                          answers with an error for every partition
 //	versions.go names.go ids.go        tables and names
 //
 // # Errors
