@@ -1,6 +1,16 @@
 package coordinator
 
-import u16 "unicode/utf16"
+import "unicode/utf16"
 
-// utf16 is a string as Java sees it.
-func utf16(s string) []uint16 { return u16.Encode([]rune(s)) }
+// PartitionFor is the partition of an internal topic with n partitions that has the key:
+// a group id or transactional id. Kafka's: the absolute value of Java's String.hashCode.
+func PartitionFor(key string, n int32) int32 {
+	var h int32
+	for _, c := range utf16.Encode([]rune(key)) {
+		h = 31*h + int32(c)
+	}
+	if h == -1<<31 {
+		h = 0
+	}
+	return max(h, -h) % n
+}

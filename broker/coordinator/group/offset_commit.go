@@ -36,31 +36,12 @@ func (t *turn) offsetCommit(r coordinator.Request, req *kmsg.OffsetCommitRequest
 	if req.Version <= 4 && req.RetentionTimeMillis != -1 {
 		expires = addClamped(t.at.Wall, req.RetentionTimeMillis)
 	}
-	resp := kmsg.NewPtrOffsetCommitResponse()
 	var records []coordinator.Record
-	for _, topic := range req.Topics {
-		rt := kmsg.NewOffsetCommitResponseTopic()
-		rt.Topic = topic.Topic
-		for _, p := range topic.Partitions {
-			rp := kmsg.NewOffsetCommitResponseTopicPartition()
-			rp.Partition = p.Partition
-			tp := wire.TopicPartition{Topic: topic.Topic, Partition: p.Partition}
-			o := offset{at: p.Offset, leaderEpoch: p.LeaderEpoch, metadata: text(p.Metadata), committed: t.at.Wall, expires: expires}
-			if err := t.checkOffset(tp, o); err != nil {
-				rp.ErrorCode = err.Code
-			} else {
-				records = append(records, offsetRecord(req.Group, tp, o))
-			}
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		resp.Topics = append(resp.Topics, rt)
-	}
-	if sizeOf(records...) > t.batchLimit() {
-		t.refuse(r, kerr.InvalidCommitOffsetSize)
-		return
-	}
-	t.append(records...)
-	t.reply(waiting{r.Token, req.Version}, resp)
+	resp := wire.AnswerOffsetCommit(req, func(tp wire.TopicPartition, p *kmsg.OffsetCommitRequestTopicPartition) int16 {
+		o := offset{at: p.Offset, leaderEpoch: p.LeaderEpoch, metadata: text(p.Metadata), committed: t.at.Wall, expires: expires}
+		return t.commitOffset(req.Group, tp, o, &records)
+	})
+	t.committed(r, resp, coordinator.Batch{Records: records})
 }
 
 func (t *turn) txnOffsetCommit(r coordinator.Request, req *kmsg.TxnOffsetCommitRequest) {
@@ -73,34 +54,35 @@ func (t *turn) txnOffsetCommit(r coordinator.Request, req *kmsg.TxnOffsetCommitR
 		t.refuse(r, err)
 		return
 	}
-	resp := kmsg.NewPtrTxnOffsetCommitResponse()
 	var records []coordinator.Record
-	for _, topic := range req.Topics {
-		rt := kmsg.NewTxnOffsetCommitResponseTopic()
-		rt.Topic = topic.Topic
-		for _, p := range topic.Partitions {
-			rp := kmsg.NewTxnOffsetCommitResponseTopicPartition()
-			rp.Partition = p.Partition
-			tp := wire.TopicPartition{Topic: topic.Topic, Partition: p.Partition}
-			o := offset{at: p.Offset, leaderEpoch: p.LeaderEpoch, metadata: text(p.Metadata), committed: t.at.Wall, expires: noExpiry}
-			if err := t.checkOffset(tp, o); err != nil {
-				rp.ErrorCode = err.Code
-			} else {
-				records = append(records, offsetRecord(req.Group, tp, o))
-			}
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		resp.Topics = append(resp.Topics, rt)
+	resp := wire.AnswerTxnOffsetCommit(req, func(tp wire.TopicPartition, p *kmsg.TxnOffsetCommitRequestTopicPartition) int16 {
+		o := offset{at: p.Offset, leaderEpoch: p.LeaderEpoch, metadata: text(p.Metadata), committed: t.at.Wall, expires: noExpiry}
+		return t.commitOffset(req.Group, tp, o, &records)
+	})
+	t.committed(r, resp, coordinator.Batch{
+		Records: records, Transaction: &coordinator.Transaction{ProducerID: req.ProducerID, Epoch: req.ProducerEpoch},
+	})
+}
+
+// commitOffset adds the record of an offset, or is the error code that it has.
+func (t *turn) commitOffset(group string, tp wire.TopicPartition, o offset, records *[]coordinator.Record) int16 {
+	err := t.checkOffset(tp, o)
+	if err == nil {
+		*records = append(*records, offsetRecord(group, tp, o))
 	}
-	if sizeOf(records...) > t.batchLimit() {
+	return code(err)
+}
+
+// committed writes the offsets of a commit, and answers it.
+func (t *turn) committed(r coordinator.Request, resp kmsg.Response, b coordinator.Batch) {
+	if sizeOf(b.Records...) > t.batchLimit() {
 		t.refuse(r, kerr.InvalidCommitOffsetSize)
 		return
 	}
-	if len(records) > 0 {
-		by := coordinator.Transaction{ProducerID: req.ProducerID, Epoch: req.ProducerEpoch}
-		t.out.Batches = append(t.out.Batches, coordinator.Batch{Records: records, Transaction: &by})
+	if len(b.Records) > 0 {
+		t.out.Batches = append(t.out.Batches, b)
 	}
-	t.reply(waiting{r.Token, req.Version}, resp)
+	t.reply(waiting{r.Token, resp.GetVersion()}, resp)
 }
 
 // mayCommit is why the sender may not commit to a group, or nil.

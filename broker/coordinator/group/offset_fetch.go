@@ -20,38 +20,9 @@ import (
 // asked for, for partitions that have nothing but the pending offset: a client that does
 // not hear of them would start where its policy says.
 func (t *turn) offsetFetch(r coordinator.Request, req *kmsg.OffsetFetchRequest) {
-	resp := kmsg.NewPtrOffsetFetchResponse()
-	if req.Version >= 8 {
-		for _, group := range req.Groups {
-			resp.Groups = append(resp.Groups, t.fetchGroup(group, req.RequireStable))
-		}
-		t.reply(waiting{r.Token, req.Version}, resp)
-		return
-	}
-	// The older form is that of one group.
-	one := kmsg.NewOffsetFetchRequestGroup()
-	one.Group = req.Group
-	if req.Topics != nil {
-		one.Topics = []kmsg.OffsetFetchRequestGroupTopic{}
-	}
-	for _, topic := range req.Topics {
-		one.Topics = append(one.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: topic.Topic, Partitions: topic.Partitions})
-	}
-	got := t.fetchGroup(one, req.RequireStable)
-	if got.ErrorCode != 0 {
-		t.refuse(r, kerr.TypedErrorForCode(got.ErrorCode))
-		return
-	}
-	for _, topic := range got.Topics {
-		rt := kmsg.NewOffsetFetchResponseTopic()
-		rt.Topic = topic.Topic
-		for _, p := range topic.Partitions {
-			rt.Partitions = append(rt.Partitions, kmsg.OffsetFetchResponseTopicPartition{
-				Partition: p.Partition, Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: p.Metadata, ErrorCode: p.ErrorCode,
-			})
-		}
-		resp.Topics = append(resp.Topics, rt)
-	}
+	resp := wire.AnswerOffsetFetch(req, func(group kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {
+		return t.fetchGroup(group, req.RequireStable)
+	})
 	t.reply(waiting{r.Token, req.Version}, resp)
 }
 

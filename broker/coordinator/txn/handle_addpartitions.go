@@ -26,61 +26,32 @@ import (
 // A partition that the coordinator does not know yet must not be added: it would look like
 // one that was deleted, and needs no marker, to the next coordinator.
 func (t *turn) addPartitions(r coordinator.Request, req *kmsg.AddPartitionsToTxnRequest) {
-	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
-	if req.Version < 4 {
-		var partitions []wire.TopicPartition
-		for _, topic := range req.Topics {
-			for _, p := range topic.Partitions {
-				partitions = append(partitions, wire.TopicPartition{Topic: topic.Topic, Partition: p})
-			}
-		}
-		why := t.add(req.TransactionalID, req.ProducerID, req.ProducerEpoch, partitions, 0)
-		for _, topic := range req.Topics {
-			rt := kmsg.NewAddPartitionsToTxnResponseTopic()
-			rt.Topic = topic.Topic
-			for _, p := range topic.Partitions {
-				rp := kmsg.NewAddPartitionsToTxnResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p, code(fenced(why(wire.TopicPartition{Topic: topic.Topic, Partition: p}), req.Version, 2))
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			resp.Topics = append(resp.Topics, rt)
-		}
-		t.reply(r, resp)
-		return
-	}
-	for i := range req.Transactions {
-		resp.Transactions = append(resp.Transactions, t.addForLeader(&req.Transactions[i], req.Version))
-	}
-	t.reply(r, resp)
+	t.reply(r, wire.AnswerAddPartitionsToTxn(req, func(x *kmsg.AddPartitionsToTxnRequestTransaction) func(wire.TopicPartition) int16 {
+		why := t.judgeAdd(x, req.Version)
+		return func(tp wire.TopicPartition) int16 { return code(fenced(why(tp), req.Version, 2)) }
+	}))
 }
 
-// addForLeader is one transaction of a request that another broker sent.
-func (t *turn) addForLeader(req *kmsg.AddPartitionsToTxnRequestTransaction, version int16) kmsg.AddPartitionsToTxnResponseTransaction {
-	var partitions []wire.TopicPartition
+func (t *turn) judgeAdd(req *kmsg.AddPartitionsToTxnRequestTransaction, version int16) verdict {
+	x, why := t.identify(req.TransactionalID, req.ProducerID, req.ProducerEpoch)
+	switch {
+	case why != nil:
+		return all(why)
+	case req.VerifyOnly:
+		return verify(x, version)
+	case version < 4:
+		return t.add(x, partitionsOf(req), 0)
+	}
+	return t.add(x, partitionsOf(req), 2)
+}
+
+func partitionsOf(req *kmsg.AddPartitionsToTxnRequestTransaction) (partitions []wire.TopicPartition) {
 	for _, topic := range req.Topics {
 		for _, p := range topic.Partitions {
 			partitions = append(partitions, wire.TopicPartition{Topic: topic.Topic, Partition: p})
 		}
 	}
-	var why verdict
-	if req.VerifyOnly {
-		why = t.verify(req.TransactionalID, req.ProducerID, req.ProducerEpoch, version)
-	} else {
-		why = t.add(req.TransactionalID, req.ProducerID, req.ProducerEpoch, partitions, 2)
-	}
-	resp := kmsg.NewAddPartitionsToTxnResponseTransaction()
-	resp.TransactionalID = req.TransactionalID
-	for _, topic := range req.Topics {
-		rt := kmsg.NewAddPartitionsToTxnResponseTransactionTopic()
-		rt.Topic = topic.Topic
-		for _, p := range topic.Partitions {
-			rp := kmsg.NewAddPartitionsToTxnResponseTransactionTopicPartition()
-			rp.Partition, rp.ErrorCode = p, code(why(wire.TopicPartition{Topic: topic.Topic, Partition: p}))
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		resp.Topics = append(resp.Topics, rt)
-	}
-	return resp
+	return partitions
 }
 
 // verdict is the error of each partition that was asked for, nil if there is none.
@@ -109,11 +80,8 @@ func (t *turn) identify(id string, producerID int64, epoch int16) (*transaction,
 	return x, nil
 }
 
-func (t *turn) add(id string, producerID int64, epoch int16, partitions []wire.TopicPartition, version int16) verdict {
-	x, why := t.identify(id, producerID, epoch)
-	if why != nil {
-		return all(why)
-	}
+// add puts partitions into a transaction. version is that of its protocol.
+func (t *turn) add(x *transaction, partitions []wire.TopicPartition, version int16) verdict {
 	fresh, unknown := 0, false
 	for _, tp := range partitions {
 		if x.state != Ongoing || !x.has(tp) {
@@ -138,7 +106,7 @@ func (t *turn) add(id string, producerID int64, epoch int16, partitions []wire.T
 	}
 	if t.m.cfg.Fail.On(failpoint.ZooTransactionBeginInMemory) {
 		t.keep(y)
-		t.m.put(id, y)
+		t.m.put(y.id, y)
 		return all(nil)
 	}
 	t.write(y)
@@ -148,11 +116,8 @@ func (t *turn) add(id string, producerID int64, epoch int16, partitions []wire.T
 	return all(nil)
 }
 
-func (t *turn) verify(id string, producerID int64, epoch int16, version int16) verdict {
-	x, why := t.identify(id, producerID, epoch)
-	if why != nil {
-		return all(why)
-	}
+// verify is which partitions are in a transaction, for a request of a version.
+func verify(x *transaction, version int16) verdict {
 	return func(tp wire.TopicPartition) *kerr.Error {
 		switch {
 		case x.state == Ongoing && x.has(tp):
