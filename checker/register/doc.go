@@ -16,7 +16,7 @@
 // decides with Porcupine, which searches, so that it gets windows: whenever an operation
 // had the register for itself, the state after it is known, and what comes later does not
 // depend on what came before. A search that would take too long ends ([Budget]) and decides
-// nothing; no verdict depends on the wall clock.
+// nothing, which the [Report] counts; no verdict depends on the wall clock.
 //
 // A reader that may have asked a coordinator that had been replaced, or a broker that lags
 // behind, sees some value that was there until it got it, and says nothing about the

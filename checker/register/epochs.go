@@ -23,27 +23,3 @@ func Epochs(events []history.Event, g history.Guarantees) []Register {
 	}
 	return sorted(of)
 }
-
-// CheckHistory checks all registers of a history and returns those verdicts that are not
-// OK, and how many operations were judged: those of registers that stay undecided are not.
-func CheckHistory(events []history.Event, g history.Guarantees) (failed []Failure, ops int) {
-	registers := append(Offsets(events, g), Configs(events)...)
-	registers = append(registers, Epochs(events, g)...)
-	for i := range registers {
-		r := &registers[i]
-		v := Check(r)
-		if !v.OK {
-			failed = append(failed, Failure{r, v})
-		}
-		if !v.Undecided {
-			ops += len(r.Ops)
-		}
-	}
-	return failed, ops
-}
-
-// Failure is a register that is not linearizable.
-type Failure struct {
-	Register *Register
-	Verdict  Verdict
-}

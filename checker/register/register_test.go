@@ -304,15 +304,59 @@ func TestRegistersOfHistories(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := chronicle{history.NewRecorder(nil)}
 			test.write(c)
-			failed, ops := CheckHistory(c.Events(), test.given)
+			report := CheckHistory(c.Events(), test.given)
+			if report.Undecided != 0 {
+				t.Errorf("%d of %d searches ended without a verdict", report.Undecided, report.Searches)
+			}
 			if test.want == "" {
-				for _, f := range failed {
+				for _, f := range report.Failed {
 					t.Fatal(f.Verdict.String())
 				}
 				return
 			}
-			if len(failed) != 1 || !strings.HasPrefix(failed[0].Register.Name, test.want) || ops == 0 {
-				t.Fatalf("%+v, of %d operations", failed, ops)
+			if len(report.Failed) != 1 || !strings.HasPrefix(report.Failed[0].Register.Name, test.want) || report.Ops == 0 {
+				t.Fatalf("%+v", report)
+			}
+		})
+	}
+}
+
+// A search that runs out of its budget is no proof, even where it passes over a violation.
+func TestSearchesThatAreGivenUpAreCounted(t *testing.T) {
+	hard := func(c chronicle) { // every order of the commits has to be tried but those that the fetch rules out
+		var ops []int64
+		for i := range 20 {
+			ops = append(ops, c.Invoke(history.Event{Func: history.Commit, Process: fmt.Sprint("m", i), Topic: "t", Member: someone, Offset: wire.Offset(i)}))
+		}
+		for _, op := range ops {
+			c.Return(op, history.Event{Outcome: history.OK})
+		}
+		c.fetch(0)
+		c.fetch(1) // a violation
+	}
+	easy := func(c chronicle) { c.alter("1", history.OK); c.describe("1", true) }
+	for _, test := range []struct {
+		name  string
+		write []func(chronicle)
+		want  Report
+		vain  bool
+	}{
+		{"all decided", []func(chronicle){easy}, Report{Searches: 1, Ops: 2}, false},
+		{"half decided", []func(chronicle){easy, hard}, Report{Searches: 2, Undecided: 1, Ops: 2}, false},
+		{"none decided", []func(chronicle){hard}, Report{Searches: 1, Undecided: 1}, true},
+		{"nothing to decide", nil, Report{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := chronicle{history.NewRecorder(nil)}
+			for _, write := range test.write {
+				write(c)
+			}
+			report := CheckHistory(c.Events(), history.Guarantees{})
+			if d := cmp.Diff(test.want, report); d != "" {
+				t.Error(d)
+			}
+			if got := report.Inconclusive(); got != test.vain {
+				t.Errorf("inconclusive: %v", got)
 			}
 		})
 	}

@@ -404,11 +404,17 @@ func (r *run) linearize(res *Result, g history.Guarantees) {
 
 // registers judges committed offsets, configs and producer epochs.
 func (r *run) registers(res *Result, g history.Guarantees) {
-	failed, ops := register.CheckHistory(r.history.Events(), g)
-	if ops > 0 {
-		res.Checked["operations on registers"] = ops
+	report := register.CheckHistory(r.history.Events(), g)
+	if report.Searches > 0 {
+		res.Checked["operations on registers"] = report.Ops
+		res.Checked["registers"], res.Checked["registers undecided"] = report.Searches, report.Undecided
 	}
-	for _, f := range failed {
+	if report.Inconclusive() {
+		res.Anomalies = append(res.Anomalies, Anomaly{
+			Name: "registers-undecided", Where: "registers", Sentence: fmt.Sprintf("%d of %d searches for an order of operations were given up", report.Undecided, report.Searches),
+		})
+	}
+	for _, f := range report.Failed {
 		res.Anomalies = append(res.Anomalies, Anomaly{Name: "not-linearizable", Where: f.Register.Name, Sentence: f.Verdict.Reason, Ops: f.Verdict.Seqs})
 	}
 }
