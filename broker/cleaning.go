@@ -11,16 +11,23 @@ import (
 )
 
 // cleaningState is what the cleaner knows of a partition.
-type cleaningState uint8
+type cleaningState struct {
+	busy bool // it is being compacted
+	// damaged: what is in its log is not what was written. Compacting would hide that; the
+	// partition grows until the node restarts, and serves what it can.
+	damaged bool
+	// failures counts the attempts in a row that failed for another reason, such as a disk
+	// that is full. It is tried again at retryAt.
+	failures int
+	retryAt  env.Time
+}
 
+// Before a partition whose compaction has failed is tried again there is a pause, which
+// doubles up to cleaningPauseMax: each attempt reads what is dirty once more. Kafka does not
+// try again before it restarts, though the disk may long have room.
 const (
-	// cleanable: it may be compacted when it is dirty enough.
-	cleanable cleaningState = iota
-	// beingCleaned: it is being compacted.
-	beingCleaned
-	// uncleanable: compacting it has failed. What the cleaner could not read or write it
-	// could not the next time; the partition grows until the node restarts, and serves.
-	uncleanable
+	cleaningPause    = time.Second
+	cleaningPauseMax = 5 * time.Minute
 )
 
 // startCleaning begins to compact the logs of topics whose cleanup.policy says so, at most
@@ -62,7 +69,10 @@ func (n *Node) cleanDirtiest(t *env.Task) bool {
 			continue
 		}
 		d, err := env.Await2(t, func(done func(storage.Dirtiness, error)) { p.log.Dirtiness(p.cleanUpTo(), done) })
-		if err == nil && d.Due && (dirtiest == nil || d.Compare(&most) > 0) {
+		switch {
+		case err != nil:
+			p.cleaningFailed(err)
+		case d.Due && (dirtiest == nil || d.Compare(&most) > 0):
 			dirtiest, most = p, d
 		}
 	}
@@ -73,7 +83,9 @@ func (n *Node) cleanDirtiest(t *env.Task) bool {
 }
 
 func (p *partition) mayBeCleaned() bool {
-	return p.topic.Compact() && p.cleaning == cleanable && p.log != nil && p.err == nil && !p.gone && !p.cutting
+	c := &p.cleaning
+	return p.topic.Compact() && !c.busy && !c.damaged && p.n.env.Clock.Now() >= c.retryAt &&
+		p.log != nil && p.err == nil && !p.gone && !p.cutting
 }
 
 // cleanUpTo is the offset that compaction must not pass: what lies above could be
@@ -89,21 +101,37 @@ func (p *partition) cleanUpTo() wire.Offset {
 func (p *partition) clean(t *env.Task) bool {
 	cfg := p.n.cfg
 	threads := int64(cfg.CleanerThreads)
-	p.cleaning = beingCleaned
+	p.cleaning.busy = true
 	_, err := env.Await2(t, func(done func(storage.CleanStats, error)) {
 		p.log.Clean(p.cleanUpTo(), storage.CleanerConfig{
 			DedupeBytes: cfg.CleanerDedupeBytes / threads, BufferBytes: cfg.CleanerBufferBytes,
 			BytesPerSecond: max(cfg.CleanerIOMaxPPM/1_000_000/threads, 1),
 		}, done)
 	})
-	p.cleaning = cleanable
-	switch {
-	case err == nil:
-		return true
-	case errors.Is(err, storage.ErrInterrupted), errors.Is(err, storage.ErrTruncating), errors.Is(err, storage.ErrClosed):
-	default:
-		p.cleaning = uncleanable
-		p.n.env.Trace.Event(env.Warn, "partition-uncleanable", env.S("partition", p.tp.String()), env.Err(err))
+	p.cleaning.busy = false
+	if err != nil {
+		p.cleaningFailed(err)
+		return false
 	}
-	return false
+	p.cleaning.failures = 0
+	return true
+}
+
+// cleaningFailed decides when compaction is tried again. One that the log itself has ended
+// is as soon as the log is at rest.
+func (p *partition) cleaningFailed(err error) {
+	if errors.Is(err, storage.ErrInterrupted) || errors.Is(err, storage.ErrTruncating) || errors.Is(err, storage.ErrClosed) || p.err != nil {
+		return
+	}
+	c := &p.cleaning
+	var corrupt *storage.CorruptError
+	if c.damaged = errors.As(err, &corrupt); c.damaged {
+		p.n.env.Trace.Event(env.Warn, "partition-uncleanable", env.S("partition", p.tp.String()), env.Err(err))
+		return
+	}
+	pause := min(cleaningPause<<min(c.failures, 10), cleaningPauseMax)
+	c.failures++
+	c.retryAt = p.n.env.Clock.Now().Add(pause)
+	p.n.env.Trace.Event(env.Warn, "cleaning-failed", env.S("partition", p.tp.String()), env.I("failures", c.failures),
+		env.I("retry-ms", pause.Milliseconds()), env.Err(err))
 }

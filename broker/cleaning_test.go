@@ -10,7 +10,6 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
-	"odradek/sim/disk"
 )
 
 // tableLab is a cluster with the topic "table" on nodes 1 to 3, compacted and replicated:
@@ -130,15 +129,7 @@ func TestClientsOfACompactedTopic(t *testing.T) {
 func TestFollowersTakeGapsWhenTheTopicIsNotCompactedAnyMore(t *testing.T) {
 	tableLab(t, func(task *env.Task, l *lab, conn *rawConn) {
 		before := l.offsets(task, conn, 0)
-		alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
-		resource := kmsg.NewIncrementalAlterConfigsRequestResource()
-		resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, "table"
-		c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-		c.Name, c.Value = "cleanup.policy", kmsg.StringPtr("delete")
-		resource.Configs = append(resource.Configs, c)
-		alter.Resources = append(alter.Resources, resource)
-		wantCode(t, "alter", conn.call(task, alter, 1).(*kmsg.IncrementalAlterConfigsResponse).Resources[0].ErrorCode, nil)
-		task.Sleep(l.env.Clock, 200*time.Millisecond)
+		l.alterTopic(task, conn, "table", "cleanup.policy", "delete")
 		for _, replicas := range [][]int32{{1, 2}, {1, 2, 3}} { // node 3 is emptied, and begins anew
 			req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 			req.TimeoutMillis = 3000
@@ -166,36 +157,94 @@ func TestFollowersTakeGapsWhenTheTopicIsNotCompactedAnyMore(t *testing.T) {
 	})
 }
 
-// A replica whose compaction fails goes on as it is, and does not try again.
-func TestReplicaThatCannotBeCompactedServes(t *testing.T) {
-	l := newLab(t, 3, map[string]string{"log.cleaner.backoff.ms": "100"})
+// logSizes is how many bytes each node has of the table.
+func (l *lab) logSizes() (sizes [3]int) {
+	for n := range sizes {
+		d := l.c.Node(wire.NodeID(n + 1)).Disk
+		for _, name := range d.Names("table-0") {
+			if strings.HasSuffix(name, ".log") {
+				sizes[n] += d.Peek("table-0/"+name, make([]byte, 10_000), 0)
+			}
+		}
+	}
+	return sizes
+}
+
+// A replica whose compaction fails serves, and goes on compacting once the cause is gone:
+// here a disk that was full.
+func TestCompactionGoesOnWhenTheDiskHasRoomAgain(t *testing.T) {
+	l := newLab(t, 3, map[string]string{"log.cleaner.backoff.ms": "100", "replica.high.watermark.checkpoint.interval.ms": "100000"})
 	l.do(func(task *env.Task) {
-		l.createTopic(task, "table", map[string]string{"cleanup.policy": "compact", "segment.bytes": "500", "min.cleanable.dirty.ratio": "0.01"}, []int32{1, 2, 3})
-		l.c.Node(1).Disk.FailNext(disk.OpOpen, ".log.cleaned", 1)
+		l.createTopic(task, "table", map[string]string{"cleanup.policy": "compact", "segment.bytes": "500", "min.cleanable.dirty.ratio": "1"}, []int32{1, 2, 3})
 		conn := l.dial(task, 1)
 		for i := range 40 {
 			l.put(task, conn, i)
 		}
-		task.Sleep(l.env.Clock, time.Second)
+		task.Sleep(l.env.Clock, time.Second) // of 1 it is never more
+		before := l.logSizes()
+		l.c.Node(1).Disk.SetCapacity(1)
+		l.alterTopic(task, l.dial(task, 2), "table", "min.cleanable.dirty.ratio", "0.01")
+		task.Sleep(l.env.Clock, 3*time.Second)
+		if full := l.logSizes(); full[0] != before[0] || full[1] > before[1]/2 || full[2] > before[2]/2 {
+			t.Errorf("logs of %v bytes became %v", before, full)
+		}
 		if all := l.offsets(task, conn, 0); len(all) != 40 {
 			t.Errorf("the leader has %v", all)
 		}
 		if s := l.replica(1, "table"); s.Err != nil || !s.Leads || len(s.ISR) != 3 {
 			t.Errorf("the leader is %+v", s)
 		}
-		var sizes [3]int
-		for n := range sizes {
-			d := l.c.Node(wire.NodeID(n + 1)).Disk
-			for _, name := range d.Names("table-0") {
-				if strings.HasSuffix(name, ".log") {
-					sizes[n] += d.Peek("table-0/"+name, make([]byte, 10_000), 0)
-				}
-			}
+		if tried := l.count("cleaning-failed"); tried < 2 || tried > 4 {
+			t.Errorf("tried %d times in 3 s, want a pause that grows from 1 s", tried)
 		}
-		if sizes[1] > sizes[0]/2 || sizes[2] > sizes[0]/2 {
-			t.Errorf("logs of %d bytes: the other replicas are not compacted", sizes)
+		l.c.Node(1).Disk.SetCapacity(0)
+		task.Sleep(l.env.Clock, 8*time.Second)
+		if after := l.logSizes(); after[0] > before[0]/2 {
+			t.Errorf("the log has %d bytes, before compaction it had %d", after[0], before[0])
 		}
 	})
+}
+
+// A log that is damaged is not compacted, however often the cleaner comes by: its damage
+// would be hidden.
+func TestDamagedLogIsLeftToWhoeverReadsIt(t *testing.T) {
+	l := newLab(t, 3, map[string]string{"log.cleaner.backoff.ms": "100"})
+	l.do(func(task *env.Task) {
+		l.createTopic(task, "table", map[string]string{"cleanup.policy": "compact", "segment.bytes": "500", "min.cleanable.dirty.ratio": "1"}, []int32{1, 2, 3})
+		conn := l.dial(task, 1)
+		for i := range 40 {
+			l.put(task, conn, i)
+		}
+		if !l.c.Node(1).Disk.Corrupt("table-0/00000000000000000000.log", 70, 1) {
+			t.Fatal("there is nothing to damage")
+		}
+		before := l.logSizes()
+		l.alterTopic(task, conn, "table", "min.cleanable.dirty.ratio", "0.01")
+		task.Sleep(l.env.Clock, 20*time.Second)
+		if after := l.logSizes(); after[0] != before[0] || after[1] > before[1]/2 {
+			t.Errorf("logs of %v bytes became %v", before, after)
+		}
+		if n := l.count("partition-uncleanable"); n != 1 {
+			t.Errorf("given up %d times", n)
+		}
+		if s := l.replica(1, "table"); s.Err != nil || !s.Leads {
+			t.Errorf("the leader is %+v", s)
+		}
+	})
+}
+
+// alterTopic sets one config of a topic.
+func (l *lab) alterTopic(task *env.Task, conn *rawConn, topic, name, value string) {
+	l.t.Helper()
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, topic
+	c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	c.Name, c.Value = name, kmsg.StringPtr(value)
+	resource.Configs = append(resource.Configs, c)
+	alter.Resources = append(alter.Resources, resource)
+	wantCode(l.t, "alter", conn.call(task, alter, 1).(*kmsg.IncrementalAlterConfigsResponse).Resources[0].ErrorCode, nil)
+	task.Sleep(l.env.Clock, 200*time.Millisecond)
 }
 
 func (l *lab) awaitISR(task *env.Task, topic string, size int) {

@@ -66,10 +66,10 @@ type cleaning struct {
 }
 
 // Clean compacts the log; stable is as in [Log.Dirtiness]. One cleaning of a log may run at
-// a time. Errors: [ErrInterrupted], [ErrTruncating], [ErrClosed], [CorruptError], or the
-// disk's: the log is as it was before, or cleaned in part, and loses nothing, but trying
-// again before the next start would most likely fail again. [OfflineError] if it happened
-// while segments were being exchanged.
+// a time. Errors: [ErrInterrupted], [ErrTruncating], [ErrClosed], [CorruptError], which the
+// next cleaning would meet again, or the disk's, such as [env.ErrNoSpace], which may pass:
+// the log is as it was before, or cleaned in part, and loses nothing. [OfflineError] if it
+// happened while segments were being exchanged.
 func (l *Log) Clean(stable wire.Offset, cfg CleanerConfig, done func(CleanStats, error)) {
 	err := l.usable()
 	if err == nil && l.truncating {
