@@ -12,12 +12,13 @@ import (
 	"odradek/broker/wire"
 )
 
-// DescribeConfigs (key 32, versions 1-4; KIP-133, KIP-226, KIP-569). A broker is
+// DescribeConfigs (key 32, versions 1-4; KIP-133, KIP-226, KIP-569, KIP-848). A broker is
 // described by itself, since only it knows its file; another broker's id is
 // INVALID_REQUEST, as in Kafka. The empty name means the dynamic configs of all
-// brokers. No names, or an empty list of them, means all. Sensitive values are null. A
-// resource that is named twice is described once, because the answer is much larger than
-// the question.
+// brokers. A group need not exist; what it sets itself is told as it was set, also if the
+// coordinator takes one of its bounds instead. No names, or an empty list of them, means
+// all. Sensitive values are null. A resource that is named twice is described once,
+// because the answer is much larger than the question.
 func handleDescribeConfigs(n *Node, r *request) {
 	req := r.msg.(*kmsg.DescribeConfigsRequest)
 	resp := kmsg.NewPtrDescribeConfigsResponse()
@@ -81,6 +82,13 @@ func (n *Node) describeConfigs(q *kmsg.DescribeConfigsRequestResource) ([]config
 		}
 		l := n.layers("")
 		return l.DescribeBroker(q.ConfigNames), nil, ""
+	case kmsg.ConfigResourceTypeGroupConfig:
+		if q.ResourceName == "" {
+			return nil, kerr.InvalidRequest, "Default group resources are not allowed."
+		}
+		l := n.layers("")
+		l.Group = n.dynamic(groupResource(q.ResourceName))
+		return l.DescribeGroup(q.ConfigNames), nil, ""
 	}
 	return nil, kerr.InvalidRequest, fmt.Sprintf("Unsupported resource type: %v", q.ResourceType)
 }
@@ -115,6 +123,10 @@ func (n *Node) layers(topic string) config.Layers {
 		l.Topic = n.dynamic(metadata.Resource{Type: metadata.TopicResource, Name: topic})
 	}
 	return l
+}
+
+func groupResource(id string) metadata.Resource {
+	return metadata.Resource{Type: metadata.GroupResource, Name: id}
 }
 
 func (n *Node) dynamic(r metadata.Resource) config.Values {

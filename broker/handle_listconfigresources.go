@@ -6,12 +6,15 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/metadata"
 )
 
 // ListConfigResources (key 74, versions 0-1; KIP-1000, KIP-1142): the names of what has
 // configs. Version 0 lists client metrics, of which there are none here; version 1 the
-// types that it names, or all if it names none. Topics and brokers exist; any other type
-// that Kafka knows has no resources, one that it does not know is UNSUPPORTED_VERSION.
+// types that it names, or all if it names none. Topics and brokers exist; groups are those
+// that set a config, whether they exist or not; any other type that Kafka knows has no
+// resources, one that it does not know is UNSUPPORTED_VERSION.
 func handleListConfigResources(n *Node, r *request) {
 	req := r.msg.(*kmsg.ListConfigResourcesRequest)
 	resp := kmsg.NewPtrListConfigResourcesResponse()
@@ -44,6 +47,13 @@ func handleListConfigResources(n *Node, r *request) {
 	if wanted(kmsg.ConfigResourceTypeBroker) {
 		for _, b := range n.image.Brokers() {
 			add(kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(b.ID)))
+		}
+	}
+	if wanted(kmsg.ConfigResourceTypeGroupConfig) {
+		for _, res := range n.image.ConfigResources() {
+			if res.Type == metadata.GroupResource {
+				add(kmsg.ConfigResourceTypeGroupConfig, res.Name)
+			}
 		}
 	}
 	r.reply(resp)

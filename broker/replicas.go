@@ -109,11 +109,12 @@ func (rs *replicas) follow(d *metadata.Delta) {
 		}
 	}
 	for _, r := range d.Configs() {
-		if r.Type == metadata.TopicResource {
+		switch {
+		case r.Type == metadata.TopicResource:
 			if t := d.Image().Topic(r.Name); t != nil {
 				rs.reconfigure(t)
 			}
-		} else if r.Name == "" || r.Name == strconv.Itoa(int(rs.n.cfg.NodeID)) {
+		case r.Type == metadata.BrokerResource && (r.Name == "" || r.Name == strconv.Itoa(int(rs.n.cfg.NodeID))):
 			rs.n.reconfigure()
 			for _, t := range d.Image().Topics() {
 				rs.reconfigure(t)

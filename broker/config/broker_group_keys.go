@@ -1,6 +1,6 @@
 package config
 
-var groupKeys = []Key{
+var groupCoordinatorKeys = []Key{
 	{
 		Name: "offset.metadata.max.bytes", Type: Int, Default: "4096", check: atLeast(0),
 		broker: func(b *Broker) any { return &b.OffsetMetadataMaxBytes },

@@ -1,6 +1,6 @@
 package config
 
-var brokerKeys = sorted(nodeKeys, quorumKeys, replicationKeys, networkKeys, logKeys, groupKeys, transactionKeys)
+var brokerKeys = sorted(nodeKeys, quorumKeys, replicationKeys, networkKeys, logKeys, groupCoordinatorKeys, transactionKeys)
 
 var nodeKeys = []Key{
 	{

@@ -21,7 +21,7 @@ func node(overrides Values) *Layers {
 }
 
 func TestEveryKeyIsWellFormed(t *testing.T) {
-	for _, table := range [][]*Key{TopicKeys(), BrokerKeys()} {
+	for _, table := range [][]*Key{TopicKeys(), GroupKeys(), BrokerKeys()} {
 		for i, k := range table {
 			if i > 0 && table[i-1].Name >= k.Name {
 				t.Errorf("%s is there twice or out of order", k.Name)
@@ -39,10 +39,10 @@ func TestEveryKeyIsWellFormed(t *testing.T) {
 	}
 }
 
-// A topic config that nobody sets must be the default of its last synonym: a
+// A topic's or group's config that nobody sets must be the default of its last synonym: a
 // client is told that that is where it comes from.
 func TestDefaultsOfSynonymsAgree(t *testing.T) {
-	for _, k := range TopicKeys() {
+	for _, k := range slices.Concat(TopicKeys(), GroupKeys()) {
 		for i, s := range k.Synonyms {
 			broker, ok := BrokerKey(s.Name)
 			switch {

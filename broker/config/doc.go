@@ -1,15 +1,16 @@
-// Package config is the registry of topic and broker configs under Kafka's names:
+// Package config is the registry of topic, group and broker configs under Kafka's names:
 // type, default, limits, synonyms, documentation, and who may change them when.
 //
-// A config's value comes from the first layer that sets it: the topic itself, the
-// broker's dynamic configs, the cluster-wide dynamic configs, the broker's file,
-// the default ([Layers]). A topic config looks at each broker layer under its
-// synonyms there, so that retention.ms follows log.retention.hours.
+// A config's value comes from the first layer that sets it: the topic or group
+// itself, the broker's dynamic configs, the cluster-wide dynamic configs, the
+// broker's file, the default ([Layers]). A topic's or group's config looks at each
+// broker layer under its synonyms there, so that retention.ms follows
+// log.retention.hours.
 //
-// [Topic] and [Broker] hold all effective values in Go types; code reads those.
-// [Layers.DescribeTopic] and [Layers.DescribeBroker] answer DescribeConfigs,
-// [AlterTopic] and [AlterBroker] decide IncrementalAlterConfigs, and
-// [ParseProperties] reads a server.properties file.
+// [Topic], [Group] and [Broker] hold all effective values in Go types; code reads
+// those. [Layers.DescribeTopic], [Layers.DescribeGroup] and [Layers.DescribeBroker]
+// answer DescribeConfigs, [Layers.AlterTopic], [Layers.AlterGroup] and [AlterBroker]
+// decide IncrementalAlterConfigs, and [ParseProperties] reads a server.properties file.
 //
 // Unknown names are refused, with the nearest known one, so that a misspelt
 // setting cannot be silently without effect.

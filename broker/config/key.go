@@ -52,19 +52,22 @@ type Key struct {
 	NoDefault bool
 	Doc       string
 	Sensitive bool
-	// Scope is meaningful for broker configs; topic configs can always be changed.
+	// Scope is meaningful for broker configs; those of topics and groups can always be changed.
 	Scope Scope
-	// Synonyms are the broker configs behind a topic config, the first one that is
-	// set wins.
+	// Synonyms are the broker configs behind a topic's or group's config, the first
+	// one that is set wins.
 	Synonyms []Synonym
 
 	check check
+	// least and most are the broker configs that a group's config is bounded by.
+	least, most string
 	// Where the typed value lives. Nil for keys that only feed others.
 	topic  func(*Topic) any
+	group  func(*Group) any
 	broker func(*Broker) any
 }
 
-// Synonym is a broker config that a topic config falls back to.
+// Synonym is a broker config that a topic's or group's config falls back to.
 type Synonym struct {
 	Name string
 	// Factor converts the broker's unit, such as hours, to the topic's.
@@ -107,6 +110,9 @@ func BrokerKey(name string) (*Key, bool) { return find(brokerKeys, name) }
 
 // TopicKeys lists the topic configs by name.
 func TopicKeys() []*Key { return pointers(topicKeys) }
+
+// GroupKeys lists the configs of groups by name.
+func GroupKeys() []*Key { return pointers(groupKeys) }
 
 // BrokerKeys lists the broker configs by name.
 func BrokerKeys() []*Key { return pointers(brokerKeys) }

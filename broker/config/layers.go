@@ -13,6 +13,7 @@ type Values map[string]string
 // error of whoever reads it.
 type Layers struct {
 	Topic   Values // dynamic configs of the topic
+	Group   Values // dynamic configs of the group
 	Broker  Values // dynamic configs of this broker
 	Cluster Values // dynamic configs of all brokers
 	Static  Values // the broker's file
@@ -27,14 +28,15 @@ const (
 	DynamicCluster Source = 3
 	StaticBroker   Source = 4
 	DefaultValue   Source = 5
+	DynamicGroup   Source = 8
 )
 
 func (s Source) String() string {
 	names := [...]string{
 		1: "DYNAMIC_TOPIC_CONFIG", "DYNAMIC_BROKER_CONFIG", "DYNAMIC_DEFAULT_BROKER_CONFIG",
-		"STATIC_BROKER_CONFIG", "DEFAULT_CONFIG",
+		"STATIC_BROKER_CONFIG", "DEFAULT_CONFIG", 8: "DYNAMIC_GROUP_CONFIG",
 	}
-	if s < 1 || int(s) >= len(names) {
+	if s < 1 || int(s) >= len(names) || names[s] == "" {
 		return fmt.Sprintf("Source(%d)", int8(s))
 	}
 	return names[s]
@@ -68,10 +70,16 @@ func (l *Layers) brokerLayers() [3]layer {
 
 // topicValues lists what every layer says of a topic config, the effective value
 // first. The default is always there.
-func (l *Layers) topicValues(k *Key) []SynonymValue {
+func (l *Layers) topicValues(k *Key) []SynonymValue { return l.values(layer{l.Topic, DynamicTopic}, k) }
+
+// groupValues is the same for a config of the group.
+func (l *Layers) groupValues(k *Key) []SynonymValue { return l.values(layer{l.Group, DynamicGroup}, k) }
+
+// values lists what a layer and those of the broker say of a config with synonyms.
+func (l *Layers) values(own layer, k *Key) []SynonymValue {
 	var found []SynonymValue
-	if v, ok := l.Topic[k.Name]; ok {
-		found = append(found, SynonymValue{k.Name, &v, DynamicTopic})
+	if v, ok := own.values[k.Name]; ok {
+		found = append(found, SynonymValue{k.Name, &v, own.source})
 	}
 	for _, layer := range l.brokerLayers() {
 		for _, s := range k.Synonyms {
@@ -123,12 +131,26 @@ func (l *Layers) topicValue(name string) value {
 	if !ok {
 		panic("config: no topic config " + name)
 	}
-	v, err := k.parse(*l.topicValues(k)[0].Value)
+	return k.parseOrDefault(*l.topicValues(k)[0].Value)
+}
+
+// brokerInt is a numeric broker config that has a default; of one that does not
+// parse, the default. The name must be known.
+func (l *Layers) brokerInt(name string) int64 {
+	k, ok := BrokerKey(name)
+	if !ok {
+		panic("config: no broker config " + name)
+	}
+	return k.parseOrDefault(*l.brokerValues(k)[0].Value).num
+}
+
+func (k *Key) parseOrDefault(text string) value {
+	v, err := k.parse(text)
 	if err != nil {
 		v, err = k.parse(k.Default)
 	}
 	if err != nil {
-		panic(fmt.Sprintf("config: default of %s: %v", name, err))
+		panic(fmt.Sprintf("config: default of %s: %v", k.Name, err))
 	}
 	return v
 }
@@ -160,7 +182,7 @@ func (t *Topic) validate() error {
 	return nil
 }
 
-// BrokerConfig is the typed form of all broker configs; l.Topic plays no part.
+// BrokerConfig is the typed form of all broker configs; l.Topic and l.Group play no part.
 // Errors wrap ErrInvalidConfig: an unknown name, a value that does not parse, a
 // missing required one, or values that do not fit together.
 func (l *Layers) BrokerConfig() (*Broker, error) {
@@ -202,9 +224,14 @@ func (l *Layers) BrokerConfig() (*Broker, error) {
 // them if names is nil, by name. Unknown names are left out, as in Kafka.
 func (l *Layers) DescribeTopic(names []string) []Entry {
 	return describe(topicKeys, names, func(k *Key) Entry {
-		values := l.topicValues(k)
-		return entry(k, values, false)
+		return entry(k, l.topicValues(k), false)
 	})
+}
+
+// DescribeGroup is the same for a group: what it sets is told as it is, also where
+// [Broker.Group] takes a bound instead.
+func (l *Layers) DescribeGroup(names []string) []Entry {
+	return describe(groupKeys, names, func(k *Key) Entry { return entry(k, l.groupValues(k), false) })
 }
 
 // DescribeBroker is the same for a broker.

@@ -13,8 +13,8 @@ import (
 )
 
 // incrementalAlterConfigs answers IncrementalAlterConfigs (44), versions 0 to 1,
-// for topics and brokers (KIP-339). Each resource succeeds or fails as a whole.
-// Loggers, groups and client metrics are refused.
+// for topics, brokers and groups (KIP-339). Each resource succeeds or fails as a whole.
+// Loggers and client metrics are refused.
 func (c *Controller) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequest) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
 	asked := make([]configWish, len(req.Resources))
@@ -55,6 +55,11 @@ func (c *Controller) replaceConfigs(req *kmsg.AlterConfigsRequest) kmsg.Response
 	}
 	return resp
 }
+
+// maxGroupID is the longest id, in bytes, that fits the records of the group's
+// coordinator. What is longer can be no group; nothing else bounds the name, which
+// goes into the metadata log.
+const maxGroupID = 1<<15 - 1
 
 // configWish is what a request wants to change in one resource.
 type configWish struct {
@@ -120,6 +125,16 @@ func (c *Controller) changesOf(w configWish) ([]config.Change, *refusal) {
 			return nil, bad
 		}
 		changes, err := config.AlterBroker(c.pending.ConfigValues(w.resource), w.ops, w.resource.Name != "")
+		return changes, configRefusal(err)
+	case metadata.GroupResource:
+		if w.resource.Name == "" {
+			return nil, refusef(kerr.InvalidRequest, "Default group resources are not allowed.")
+		}
+		if len(w.resource.Name) > maxGroupID {
+			return nil, refusef(kerr.InvalidRequest, "A group id has at most %d bytes.", maxGroupID)
+		}
+		layers := config.Layers{Group: c.pending.ConfigValues(w.resource), Static: c.cfg.Static}
+		changes, err := layers.AlterGroup(w.ops)
 		return changes, configRefusal(err)
 	}
 	return nil, refusef(kerr.InvalidRequest, "Unknown resource type %d", w.resource.Type)

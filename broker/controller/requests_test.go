@@ -171,6 +171,9 @@ func topicRequest(d *datadriven.TestData) kmsg.Request {
 		if broker, ok := argument(d, "broker"); ok {
 			res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeBroker, strings.Trim(broker, "*")
 		}
+		if group, ok := argument(d, "group"); ok {
+			res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeGroupConfig, strings.Trim(group, "*")
+		}
 		for _, line := range strings.Fields(d.Input) {
 			cfg := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 			k, v, _ := strings.Cut(line, "=")

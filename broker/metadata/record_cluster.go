@@ -12,6 +12,7 @@ type ResourceType int8
 const (
 	TopicResource  ResourceType = 2
 	BrokerResource ResourceType = 4
+	GroupResource  ResourceType = 32
 )
 
 func (t ResourceType) String() string {
@@ -20,12 +21,14 @@ func (t ResourceType) String() string {
 		return "TOPIC"
 	case BrokerResource:
 		return "BROKER"
+	case GroupResource:
+		return "GROUP"
 	}
 	return "UNKNOWN"
 }
 
-// Resource owns configs: a topic by name, a broker by decimal id, or all brokers
-// by the empty name.
+// Resource owns configs: a topic by name, a broker by decimal id, all brokers by the
+// empty name, or a group by its id, which need not exist.
 type Resource struct {
 	Type ResourceType
 	Name string

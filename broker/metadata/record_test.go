@@ -80,6 +80,10 @@ var fixtures = []struct {
 		&ConfigRecord{Resource: Resource{TopicResource, "t"}, Name: "n", Value: ptr("v")},
 		"01 04 00" + "02" + "02 74" + "02 6e" + "02 76" + "00",
 	}, {
+		"config of a group",
+		&ConfigRecord{Resource: Resource{GroupResource, "g"}, Name: "n", Value: ptr("v")},
+		"01 04 00" + "20" + "02 67" + "02 6e" + "02 76" + "00",
+	}, {
 		"config deletion",
 		&ConfigRecord{Resource: Resource{BrokerResource, ""}, Name: "n"},
 		"01 04 00" + "04" + "01" + "02 6e" + "00" + "00",
