@@ -71,8 +71,7 @@ type Shard struct {
 type parked struct {
 	until   wire.Offset // leaves once the high watermark is there
 	expires int64
-	reply   Reply
-	mark    bool // of Mark, instead of a reply
+	reply   Reply // without a response it is that of a Mark
 }
 
 type parkedEffect struct {
@@ -149,7 +148,7 @@ func (s *Shard) Mark(m Moment, token Token, marker Marker) Output {
 	s.own(token, nil)
 	var out Output
 	s.replay(m, Batch{Marker: &marker}, &out)
-	s.park(m, parked{reply: Reply{Token: token}, mark: true}, &out)
+	s.park(m, Reply{Token: token}, &out)
 	return out
 }
 
@@ -189,14 +188,7 @@ func (s *Shard) Tick(m Moment) Output {
 	var out Output
 	k := 0
 	for ; k < len(s.parked) && s.parked[k].expires <= m.Now; k++ {
-		p := &s.parked[k]
-		req := s.open[p.reply.Token]
-		delete(s.open, p.reply.Token)
-		if p.mark {
-			out.Marked = append(out.Marked, Marked{p.reply.Token, kerr.RequestTimedOut})
-		} else {
-			out.Replies = append(out.Replies, Reply{Token: p.reply.Token, Response: Refuse(req, kerr.CoordinatorNotAvailable)})
-		}
+		s.fail(s.parked[k].reply.Token, kerr.CoordinatorNotAvailable, kerr.RequestTimedOut, &out)
 	}
 	s.parked = slices.Delete(s.parked, 0, k)
 	if s.machine.Deadline() <= m.Now {
@@ -215,7 +207,7 @@ func (s *Shard) Committed(highWatermark wire.Offset) Output {
 	}
 	k := 0
 	for ; k < len(s.parked) && s.parked[k].until <= s.hw; k++ {
-		s.leave(&s.parked[k], &out)
+		s.leave(s.parked[k].reply, &out)
 	}
 	s.parked = slices.Delete(s.parked, 0, k)
 	k = 0
@@ -233,14 +225,20 @@ func (s *Shard) Unload(why *kerr.Error) Output {
 	s.state = over
 	var out Output
 	for _, token := range slices.Sorted(maps.Keys(s.open)) {
-		if req := s.open[token]; req != nil {
-			out.Replies = append(out.Replies, Reply{Token: token, Response: Refuse(req, why)})
-		} else {
-			out.Marked = append(out.Marked, Marked{token, kerr.NotLeaderForPartition})
-		}
+		s.fail(token, why, kerr.NotLeaderForPartition, &out)
 	}
 	s.open, s.parked, s.effects = nil, nil, nil
 	return out
+}
+
+// fail ends a request with one error, or a Mark with another.
+func (s *Shard) fail(token Token, why, unmarked *kerr.Error, out *Output) {
+	if req := s.open[token]; req != nil {
+		out.Replies = append(out.Replies, Reply{Token: token, Response: Refuse(req, why)})
+	} else {
+		out.Marked = append(out.Marked, Marked{token, unmarked})
+	}
+	delete(s.open, token)
 }
 
 func (s *Shard) decided(m Moment, d Decision) Output {
@@ -257,7 +255,7 @@ func (s *Shard) do(m Moment, d Decision, out *Output) {
 	for _, r := range d.Replies {
 		_, open := s.open[r.Token]
 		check(open, "answer to %d, which is not open", r.Token)
-		s.park(m, parked{reply: r}, out)
+		s.park(m, r, out)
 	}
 	for _, e := range d.Effects {
 		if s.next <= s.hw {
@@ -294,22 +292,21 @@ func offsets(batches []Batch) wire.Offset {
 }
 
 // park lets an answer leave, or holds it until everything replayed so far has committed.
-func (s *Shard) park(m Moment, p parked, out *Output) {
-	p.until, p.expires = s.next, m.Now+int64(s.cfg.CommitTimeout)
-	if p.reply.Immediate || p.until <= s.hw {
-		s.leave(&p, out)
+func (s *Shard) park(m Moment, r Reply, out *Output) {
+	if r.Immediate || s.next <= s.hw {
+		s.leave(r, out)
 		return
 	}
-	s.parked = append(s.parked, p)
+	s.parked = append(s.parked, parked{until: s.next, expires: m.Now + int64(s.cfg.CommitTimeout), reply: r})
 }
 
-func (s *Shard) leave(p *parked, out *Output) {
-	delete(s.open, p.reply.Token)
-	if p.mark {
-		out.Marked = append(out.Marked, Marked{Token: p.reply.Token})
+func (s *Shard) leave(r Reply, out *Output) {
+	if s.open[r.Token] == nil {
+		out.Marked = append(out.Marked, Marked{Token: r.Token})
 	} else {
-		out.Replies = append(out.Replies, p.reply)
+		out.Replies = append(out.Replies, r)
 	}
+	delete(s.open, r.Token)
 }
 
 // check panics if a rule is broken that only a bug can break.

@@ -236,7 +236,7 @@ func (g *classic) replace(t *turn, r coordinator.Request, req *kmsg.JoinGroupReq
 		return
 	}
 	record := groupRecord(g, t.at.Wall, func(mb *member) []byte { return mb.assignment })
-	if sizeOf(record) > t.batchLimit() {
+	if coordinator.SizeOf(record) > t.batchLimit() {
 		// It cannot be written as it is now. Let a new assignment try.
 		g.await(t, mb, r, req)
 		g.rebalance(t)

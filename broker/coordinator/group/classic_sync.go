@@ -66,7 +66,7 @@ func (g *classic) assignAll(t *turn, req *kmsg.SyncGroupRequest) {
 	}
 	of := func(mb *member) []byte { return append([]byte{}, assigned[mb.id]...) }
 	record := groupRecord(g, t.at.Wall, of)
-	if sizeOf(record) > t.batchLimit() {
+	if coordinator.SizeOf(record) > t.batchLimit() {
 		for _, mb := range g.order {
 			g.answerSync(t, mb, kerr.UnknownServerError)
 		}

@@ -105,7 +105,7 @@ func (g *consumer) adopt(t *turn, was *classic) bool {
 	}
 	size := 0
 	for _, mb := range g.members { //odradek:unordered counting
-		size += sizeOf(g.memberRecord(mb), g.targetOfRecord(mb), g.currentRecord(mb))
+		size += coordinator.SizeOf(g.memberRecord(mb), g.targetOfRecord(mb), g.currentRecord(mb))
 	}
 	// Twice, as there will be another target with the member that joins.
 	return 2*size < t.batchLimit()
@@ -144,7 +144,7 @@ func (g *consumer) downgrade(t *turn) bool {
 	}
 	record := coordinator.Record{Key: groupTombstone(g.id).Key, Value: v.AppendTo(nil)}
 	records := append(slices.Concat(g.first, g.tombstones()), record)
-	if sizeOf(records...) > t.batchLimit() {
+	if coordinator.SizeOf(records...) > t.batchLimit() {
 		g.ended = false
 		return false
 	}

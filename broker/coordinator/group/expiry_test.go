@@ -43,7 +43,7 @@ func TestTombstonesAreSplitIntoBatches(t *testing.T) {
 	n := 0
 	for _, b := range out.Batches {
 		n += len(b.Records)
-		if size := sizeOf(b.Records...); size > 1000-batchOverhead {
+		if size := coordinator.SizeOf(b.Records...); size > coordinator.BatchLimit(s.broker) {
 			t.Errorf("a batch of %d bytes", size)
 		}
 	}

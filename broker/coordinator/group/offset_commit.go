@@ -75,7 +75,7 @@ func (t *turn) commitOffset(group string, tp wire.TopicPartition, o offset, reco
 
 // committed writes the offsets of a commit, and answers it.
 func (t *turn) committed(r coordinator.Request, resp kmsg.Response, b coordinator.Batch) {
-	if sizeOf(b.Records...) > t.batchLimit() {
+	if coordinator.SizeOf(b.Records...) > t.batchLimit() {
 		t.refuse(r, kerr.InvalidCommitOffsetSize)
 		return
 	}

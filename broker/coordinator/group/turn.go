@@ -57,45 +57,14 @@ func (t *turn) refuse(r coordinator.Request, why *kerr.Error) {
 }
 
 // append writes records in one batch, which the caller knows to fit.
-func (t *turn) append(records ...coordinator.Record) {
-	if len(records) > 0 {
-		t.out.Batches = append(t.out.Batches, coordinator.Batch{Records: records})
-	}
-}
+func (t *turn) append(records ...coordinator.Record) { t.out.Append(records...) }
 
 // appendSplit writes records that need not become durable together, in as many batches
 // as it takes.
-func (t *turn) appendSplit(records []coordinator.Record) {
-	limit, size, from := t.batchLimit(), 0, 0
-	for i, r := range records {
-		if size += sizeOf(r); size > limit && i > from {
-			t.append(records[from:i]...)
-			from, size = i, sizeOf(r)
-		}
-	}
-	t.append(records[from:]...)
-}
+func (t *turn) appendSplit(records []coordinator.Record) { t.out.AppendSplit(t.batchLimit(), records) }
 
-// batchOverhead is a batch's header and a bit; recordOverhead what a record takes
-// besides its key and value, at most. In bytes.
-const (
-	batchOverhead  = 128
-	recordOverhead = 48
-)
-
-// batchLimit is how many bytes of records (sizeOf) a batch may have. What is larger has to
-// be refused here: the log would refuse it, and that ends the shard.
-func (t *turn) batchLimit() int {
-	return t.m.cfg.Broker.TopicDefaults.MaxMessageBytes - batchOverhead
-}
-
-func sizeOf(records ...coordinator.Record) int {
-	n := 0
-	for _, r := range records {
-		n += len(r.Key) + len(r.Value) + recordOverhead
-	}
-	return n
-}
+// batchLimit is how many bytes of records a batch may have.
+func (t *turn) batchLimit() int { return coordinator.BatchLimit(t.m.cfg.Broker) }
 
 // hasPartition reports whether the metadata know a partition.
 func hasPartition(image *metadata.Image, topic string, partition int32) bool {

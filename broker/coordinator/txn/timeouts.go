@@ -26,15 +26,7 @@ func (t *turn) abortTimedOut() {
 // expire forgets the transactional ids that were not used for transactional.id.expiration.ms
 // and are in no transaction.
 func (t *turn) expire() {
-	const perBatch = 100
-	var batch []coordinator.Record
-	size := 0
-	flush := func() {
-		if len(batch) > 0 {
-			t.out.Batches = append(t.out.Batches, coordinator.Batch{Records: batch})
-			batch, size = nil, 0
-		}
-	}
+	var forgotten []coordinator.Record
 	for _, id := range t.m.ids() {
 		x := t.get(id)
 		if !x.state.idle() || t.at.Wall-x.updated < int64(t.m.cfg.Broker.TxnIDExpirationMs) {
@@ -42,10 +34,7 @@ func (t *turn) expire() {
 		}
 		check(Dead.mayFollow(x.state, x.version), "%v expires", x)
 		t.rareEvent("transactional-id-expired", x)
-		batch = append(batch, tombstone(id))
-		if size += len(id); len(batch) == perBatch || size > maxString {
-			flush()
-		}
+		forgotten = append(forgotten, tombstone(id))
 	}
-	flush()
+	t.out.AppendSplit(coordinator.BatchLimit(t.m.cfg.Broker), forgotten)
 }

@@ -62,7 +62,7 @@ func (t *turn) write(y *transaction) {
 	check(y.epoch >= 0 || t.m.overflows(), "%q gets epoch %d", y.id, y.epoch)
 	check(x == nil || y.producerID != x.producerID || y.epoch >= x.epoch || t.m.overflows(), "%q gets epoch %d after %v", y.id, y.epoch, x)
 	t.keep(y)
-	t.out.Batches = append(t.out.Batches, coordinator.Batch{Records: []coordinator.Record{y.record(t.level())}})
+	t.out.Append(y.record(t.level()))
 }
 
 // keep notes what the record of this turn will say, and what it will not.
@@ -77,9 +77,7 @@ func (t *turn) keep(y *transaction) {
 // fits reports whether a transaction's record can be appended: a batch that the log
 // refuses would end the shard.
 func (t *turn) fits(y *transaction) bool {
-	const overhead = 256 // of a batch and a record, at most
-	r := y.record(t.level())
-	return len(r.Key)+len(r.Value)+overhead <= t.m.cfg.Broker.TopicDefaults.MaxMessageBytes
+	return coordinator.SizeOf(y.record(t.level())) <= coordinator.BatchLimit(t.m.cfg.Broker)
 }
 
 // reply answers a request.
