@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"odradek/broker/config"
 	"odradek/broker/coordinator"
 	"odradek/broker/coordinator/group"
 	"odradek/broker/env"
@@ -55,12 +56,17 @@ func newCoordinators(n *Node) *coordinators {
 		groupCoordinator: {
 			topic: offsetsTopic, loadBuffer: n.cfg.OffsetsLoadBufferBytes,
 			machine: func() coordinator.Machine {
-				return group.New(group.Config{Broker: n.cfg, Rand: rand, Fail: n.env.Fail})
+				return group.New(group.Config{Broker: n.cfg, Group: n.groupConfig, Rand: rand, Fail: n.env.Fail})
 			},
 			effect: func(c *coordination, effect any) { n.groupEvent(effect.(group.Event)) },
 		},
 		transactionCoordinator: n.transactionKind(),
 	}}
+}
+
+// groupConfig is the effective configs of a group.
+func (n *Node) groupConfig(id string) config.Group {
+	return n.cfg.Group(n.image.ConfigValues(groupResource(id)))
 }
 
 // groupEvent notes what happened to a group.

@@ -18,6 +18,9 @@ import (
 // said everything, as it does after an answer was lost. With -1 it leaves; with -2 a static
 // member leaves for a while: what it has stays its own for as long as its session.
 //
+// How long a session is, and how often to report, a group may set itself (consumer.session.timeout.ms,
+// consumer.heartbeat.interval.ms). A change takes effect with each member's next heartbeat.
+//
 // A member may be one epoch behind, as the answer may have been lost, if what it owns is
 // its own in the new one. Otherwise another epoch is FENCED_MEMBER_EPOCH: it has to join
 // again, without partitions.
@@ -190,7 +193,7 @@ func (g *consumer) beat(t *turn, r coordinator.Request, req *kmsg.ConsumerGroupH
 
 	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
 	resp.MemberID, resp.MemberEpoch = &mb.id, mb.epoch
-	resp.HeartbeatIntervalMillis = int32(g.m.cfg.Broker.ConsumerHeartbeatMs)
+	resp.HeartbeatIntervalMillis = int32(g.m.cfg.Group(g.id).ConsumerHeartbeatMs)
 	everything := req.Topics != nil && req.RebalanceTimeoutMillis != -1 && (req.SubscribedTopicNames != nil || req.SubscribedTopicRegex != nil)
 	if joins || everything || mb.moved {
 		a := kmsg.NewConsumerGroupHeartbeatResponseAssignment()

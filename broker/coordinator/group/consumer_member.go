@@ -157,11 +157,11 @@ func (g *consumer) move(t *turn, mb *consumerMember, s memberState, epoch int32,
 
 // hear starts the member's session anew.
 func (g *consumer) hear(t *turn, mb *consumerMember) {
-	ms := int64(g.m.cfg.Broker.ConsumerSessionMs)
+	ms := g.m.cfg.Group(g.id).ConsumerSessionMs
 	if mb.classic != nil {
-		ms = int64(mb.classic.sessionMs)
+		ms = int(mb.classic.sessionMs)
 	}
-	g.m.timers.start(&mb.session, t.later(ms))
+	g.m.timers.start(&mb.session, t.later(int64(ms)))
 }
 
 // raise begins a new epoch of the group, one in a turn.

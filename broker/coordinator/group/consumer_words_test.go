@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"odradek/broker/config"
 	"odradek/broker/coordinator"
 	"odradek/broker/wire"
 )
@@ -65,6 +66,24 @@ func (s *story) consumerDoes(w words, who string) {
 	}
 	c.consumer = true
 	s.ask(who, verb, req)
+}
+
+// configureGroup changes configs of a group while it runs.
+func (s *story) configureGroup(w words) {
+	id := w.text("group", "g")
+	if s.groups[id] == nil {
+		s.groups[id] = make(config.Values)
+	}
+	for _, a := range w.d.CmdArgs {
+		name, deleted := strings.CutPrefix(a.Key, "-")
+		switch {
+		case deleted:
+			delete(s.groups[id], name)
+		case name != "group":
+			s.groups[id][name] = a.Vals[0]
+		}
+	}
+	s.take(s.shard.MetadataChanged(s.moment()))
 }
 
 func (s *story) consumerTopics(w words, names []string) []kmsg.ConsumerGroupHeartbeatRequestTopic {
@@ -163,6 +182,9 @@ func (s *story) showConsumerHeartbeat(client string, resp *kmsg.ConsumerGroupHea
 	c := s.clients[client]
 	c.id, c.generation = *resp.MemberID, resp.MemberEpoch
 	out := fmt.Sprintf("epoch %d", resp.MemberEpoch)
+	if ms := resp.HeartbeatIntervalMillis; resp.MemberEpoch > 0 && int(ms) != s.broker.ConsumerHeartbeatMs {
+		out += fmt.Sprintf(", every %dms", ms)
+	}
 	if resp.Assignment == nil {
 		return out
 	}

@@ -20,6 +20,9 @@ type Config struct {
 	// Broker has the keys of groups and offsets. It is read at every use, so that a
 	// change of a dynamic config takes effect.
 	Broker *config.Broker
+	// Group is the effective configs of a group, which need not exist. It is asked at every
+	// use. Nil: no group sets any itself.
+	Group func(id string) config.Group
 	// Rand draws member ids.
 	Rand *rand.Rand
 	// Fail may be nil.
@@ -48,6 +51,9 @@ var _ coordinator.Machine = (*Machine)(nil)
 func New(cfg Config) *Machine {
 	if cfg.Broker == nil || cfg.Rand == nil {
 		panic("group: Broker and Rand must be set")
+	}
+	if cfg.Group == nil {
+		cfg.Group = func(string) config.Group { return cfg.Broker.Group(nil) }
 	}
 	m := &Machine{cfg: cfg, groups: make(map[string]group), offsets: newOffsets()}
 	m.sweep.fire = func(t *turn) { t.expireOffsets() }

@@ -48,6 +48,7 @@ import (
 //	reload                                             a new coordinator replays the log
 //	drop-topic t, create-topic t, replace-topic t, grow-topic t
 //	config name=value, fail name
+//	config-group name=value -name [group=g]
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := newStory(t)
@@ -62,6 +63,7 @@ type story struct {
 	t       testing.TB
 	broker  *config.Broker
 	configs config.Values
+	groups  map[string]config.Values // what groups set themselves, by id
 	fail    *failpoint.Registry
 	rand    *rand.Rand
 	image   *metadata.Image
@@ -99,7 +101,7 @@ func newStory(t testing.TB) *story {
 	s := &story{
 		t: t, broker: new(config.Broker), fail: new(failpoint.Registry), rand: rand.New(rand.NewPCG(1, 2)),
 		image: metadata.NewImage(), asked: make(map[coordinator.Token]string),
-		clients: make(map[string]*storyClient), names: make(map[string]string),
+		clients: make(map[string]*storyClient), names: make(map[string]string), groups: make(map[string]config.Values),
 	}
 	s.configs = config.Values{"node.id": "1", "process.roles": "broker", "log.dirs": "/data",
 		"controller.quorum.voters": "2@localhost:9093", "controller.listener.names": "CONTROLLER"}
@@ -142,7 +144,8 @@ func (s *story) moment() coordinator.Moment {
 
 // load starts a shard on the log.
 func (s *story) load() {
-	m := New(Config{Broker: s.broker, Rand: s.rand, Fail: s.fail})
+	own := func(id string) config.Group { return s.broker.Group(s.groups[id]) }
+	m := New(Config{Broker: s.broker, Group: own, Rand: s.rand, Fail: s.fail})
 	s.shard = coordinator.New(m, coordinator.Config{CommitTimeout: 5 * time.Second})
 	for _, l := range s.log {
 		if l.marker != nil {

@@ -341,6 +341,8 @@ func (s *story) worldDoes(w words, what string) {
 		for _, a := range w.d.CmdArgs {
 			s.configure(a.Key, a.Vals[0])
 		}
+	case "config-group":
+		s.configureGroup(w)
 	default:
 		w.Fatalf("unknown directive %q", w.d.Cmd)
 	}
