@@ -38,7 +38,8 @@
 //	               coordinator_spread.go requests for several, coordinator_topics.go
 //	               the internal topics
 //	transactions.go  what the transaction coordinator's shards want done: txn_markers.go
-//	               sends markers, txn_verify.go asks other brokers' shards
+//	               sends markers, txn_verify.go asks other brokers' shards, both by way
+//	               of outbox.go
 //	inspect.go     what a node shows of itself; probe.go what it tells a checker
 //
 // It imports everything under broker/ but realenv, and nothing else of the

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -71,13 +72,8 @@ func (n *Node) writeTxnMarkers(req *kmsg.WriteTxnMarkersRequest, done func(*kmsg
 		}
 		for j := range rm.Topics {
 			for k, p := range rm.Topics[j].Partitions {
-				out := &op.resp.Markers[i].Topics[j].Partitions[k]
-				n.writeMarker(wire.TopicPartition{Topic: rm.Topics[j].Topic, Partition: p}, m, rm.TransactionVersion, func(code int16) {
-					if op.done != nil { // else the answer has left
-						out.ErrorCode = code
-						op.release()
-					}
-				})
+				tp := wire.TopicPartition{Topic: rm.Topics[j].Topic, Partition: p}
+				n.writeMarker(tp, m, rm.TransactionVersion, markerPart{op, &op.resp.Markers[i].Topics[j].Partitions[k]})
 			}
 		}
 	}
@@ -101,6 +97,19 @@ func (op *markersOp) answer() {
 	done(op.resp)
 }
 
+// markerPart is what a request waits for in one partition.
+type markerPart struct {
+	op  *markersOp
+	out *kmsg.WriteTxnMarkersResponseMarkerTopicPartition
+}
+
+func (w markerPart) finish(code int16) {
+	if w.op.done != nil { // else the answer has left
+		w.out.ErrorCode = code
+		w.op.release()
+	}
+}
+
 // localMarker is a marker that is on its way into a partition's log, or to its replicas.
 type localMarker struct {
 	tp wire.TopicPartition
@@ -108,11 +117,13 @@ type localMarker struct {
 	version int8
 }
 
-// writeMarker ends a transaction in a partition that is led here. done gets the error code.
-func (n *Node) writeMarker(tp wire.TopicPartition, m coordinator.Marker, version int8, done func(code int16)) {
+// writeMarker ends a transaction in a partition that is led here. part gets the error code.
+func (n *Node) writeMarker(tp wire.TopicPartition, m coordinator.Marker, version int8, part markerPart) {
 	key := localMarker{tp, m, version}
 	if waiting, ok := n.localMarkers[key]; ok {
-		n.localMarkers[key] = append(waiting, done)
+		// Whoever has been answered without it asks again, for as long as the replicas are away.
+		waiting = slices.DeleteFunc(waiting, func(w markerPart) bool { return w.op.done == nil })
+		n.localMarkers[key] = append(waiting, part)
 		return
 	}
 	p, code := n.leading(tp.Topic, tp.Partition)
@@ -122,15 +133,15 @@ func (n *Node) writeMarker(tp wire.TopicPartition, m coordinator.Marker, version
 		}
 	}
 	if code != 0 {
-		done(code)
+		part.finish(code)
 		return
 	}
-	n.localMarkers[key] = []func(int16){done}
+	n.localMarkers[key] = []markerPart{part}
 	finish := func(code int16) {
 		waiting := n.localMarkers[key]
 		delete(n.localMarkers, key)
-		for _, done := range waiting {
-			done(code)
+		for _, w := range waiting {
+			w.finish(code)
 		}
 	}
 	if !n.coordinators.coordinates(tp.Topic) {

@@ -83,9 +83,9 @@ type Node struct {
 	alterISR         alterISR
 	coordinators     *coordinators
 	producerIDs      producerIDs
-	txnVerifier      txnVerifier
-	txnMarkers       txnMarkers
-	localMarkers     map[localMarker][]func(code int16) // on their way to the replicas
+	txnVerifier      *txnVerifier
+	txnMarkers       *txnMarkers
+	localMarkers     map[localMarker][]markerPart // on their way to the replicas
 
 	handlers map[int16]handler
 	versions *wire.Versions
@@ -110,7 +110,7 @@ func Start(e *env.Env, o Options) *Node {
 		codec:    wire.NewCodec(o.Config.MaxRequestBytes),
 		image:    metadata.NewImage(), brokerEpoch: wire.NoBrokerEpoch,
 		handlers: make(map[int16]handler), conns: make(map[int64]*conn), connsOf: make(map[string]int), peers: make(map[peerKey]*peer),
-		creating: make(map[string]bool), localMarkers: make(map[localMarker][]func(code int16)),
+		creating: make(map[string]bool), localMarkers: make(map[localMarker][]markerPart),
 	}
 	n.clusterID = o.ClusterID
 	if n.clusterID == "" {
@@ -126,7 +126,7 @@ func Start(e *env.Env, o Options) *Node {
 	sessions.Slots = n.cfg.FetchSessionCacheSlots
 	n.sessions = fetchsession.NewCache(sessions, e.Rand.Stream("fetch-sessions"))
 	n.alterISR.n = n
-	n.txnVerifier.n, n.txnMarkers.n = n, n
+	n.txnVerifier, n.txnMarkers = newTxnVerifier(n), newTxnMarkers(n)
 	n.coordinators = newCoordinators(n)
 	e.Tasks.Go(n.start)
 	return n

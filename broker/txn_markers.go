@@ -14,18 +14,29 @@ import (
 )
 
 // txnMarkers sends the markers of transactions that are decided to the leaders of their
-// partitions, by WriteTxnMarkers, until each partition has its own. Every broker, this one
-// too, gets one request at a time, with everything that came up meanwhile.
+// partitions, by WriteTxnMarkers, until each partition has its own.
 //
 // A partition without a reachable leader, or whose leader refused, is tried again after
-// markerBackoff. One that was deleted is left out: the machine knows from the metadata. A
-// coordinator that has lost its shard stops; the next one sends the markers again.
+// markerBackoff. One that was deleted counts as done. A coordinator that has lost its shard
+// stops; the next one sends the markers again.
 type txnMarkers struct {
 	n *Node
 	// pending is the transactions that are being completed, by their transactional id. What
 	// is not in it any more is not sent.
 	pending map[string]*outgoing
-	brokers map[wire.NodeID]*markerQueue
+	outbox  outbox[marker]
+}
+
+func newTxnMarkers(n *Node) *txnMarkers {
+	m := &txnMarkers{n: n, pending: make(map[string]*outgoing)}
+	m.outbox = outbox[marker]{
+		n: n, lane: laneTxnMarkers, patience: func() time.Duration { return markerPatience + n.requestTimeout() },
+		pack: m.pack, answered: m.answered,
+		serve: func(req kmsg.Request, done func(kmsg.Response)) {
+			n.writeTxnMarkers(req.(*kmsg.WriteTxnMarkersRequest), func(resp *kmsg.WriteTxnMarkersResponse) { done(resp) })
+		},
+	}
+	return m
 }
 
 // outgoing is one transaction's markers.
@@ -41,24 +52,17 @@ type marker struct {
 	tp wire.TopicPartition
 }
 
-// markerQueue is what one broker is to be sent.
-type markerQueue struct {
-	waiting []marker
-	busy    bool
-	queued  bool // send runs on a later turn
-}
-
 const (
-	markerBackoff          = 50 * time.Millisecond
+	markerBackoff = 50 * time.Millisecond
+	// fencedBackoff is the pause after a marker was refused for good: if this coordinator is
+	// not over after all, the transaction must not hang for that.
+	fencedBackoff          = 5 * time.Second
 	markersPerRequest      = 1000
 	versionWriteTxnMarkers = 2
 )
 
 // add takes over the markers of a transaction whose outcome has committed.
 func (m *txnMarkers) add(c *coordination, send txn.SendMarkers) {
-	if m.pending == nil {
-		m.pending, m.brokers = make(map[string]*outgoing), make(map[wire.NodeID]*markerQueue)
-	}
 	o := &outgoing{SendMarkers: send, c: c, left: len(send.Partitions)}
 	m.pending[send.TransactionalID] = o
 	for _, tp := range send.Partitions {
@@ -79,61 +83,33 @@ func (m *txnMarkers) wanted(k marker) bool { return m.pending[k.o.TransactionalI
 
 // route queues a marker for the partition's leader.
 func (m *txnMarkers) route(k marker) {
+	if !m.wanted(k) || m.n.stopped {
+		return
+	}
 	p := m.n.image.Partition(k.tp.Topic, k.tp.Partition)
 	switch {
-	case !m.wanted(k) || p == nil || m.n.stopped:
-		return
+	case p == nil:
+		// Deleted: nothing is open there. On a later turn, since the machine may be deciding.
+		m.n.env.Clock.After(0, func() { m.written(k) })
 	case p.Leader == wire.NoNode:
-		m.retry(k)
-		return
+		m.retry(k, markerBackoff)
+	default:
+		m.outbox.put(p.Leader, k)
 	}
-	q := m.brokers[p.Leader]
-	if q == nil {
-		q = &markerQueue{}
-		m.brokers[p.Leader] = q
-	}
-	q.waiting = append(q.waiting, k)
-	m.schedule(p.Leader, q)
 }
 
-func (m *txnMarkers) retry(k marker) {
-	m.n.env.Clock.After(markerBackoff, func() { m.route(k) })
+func (m *txnMarkers) retry(k marker, after time.Duration) {
+	m.n.env.Clock.After(after, func() { m.route(k) })
 }
 
-// schedule has the markers sent, with what else this turn of the loop decides.
-func (m *txnMarkers) schedule(to wire.NodeID, q *markerQueue) {
-	if q.busy || q.queued || len(q.waiting) == 0 {
-		return
-	}
-	q.queued = true
-	m.n.env.Clock.After(0, func() { m.send(to, q) })
-}
-
-func (m *txnMarkers) send(to wire.NodeID, q *markerQueue) {
-	q.queued = false
-	if m.n.stopped {
-		return
-	}
-	q.waiting = slices.DeleteFunc(q.waiting, func(k marker) bool { return !m.wanted(k) })
-	sent := q.waiting[:min(len(q.waiting), markersPerRequest)]
-	q.waiting = q.waiting[len(sent):]
+// pack makes a request of those markers that are still wanted.
+func (m *txnMarkers) pack(waiting []marker) (kmsg.Request, []marker, []marker) {
+	waiting = slices.DeleteFunc(waiting, func(k marker) bool { return !m.wanted(k) })
+	sent := waiting[:min(len(waiting), markersPerRequest)]
 	if len(sent) == 0 {
-		return
+		return nil, nil, nil
 	}
-	q.busy = true
-	answered := func(resp kmsg.Response, err error) {
-		q.busy = false
-		m.answered(sent, resp, err)
-		m.schedule(to, q)
-	}
-	req := writeMarkersOf(sent)
-	if to == m.n.cfg.NodeID {
-		m.n.writeTxnMarkers(req, func(resp *kmsg.WriteTxnMarkersResponse) {
-			m.n.env.Clock.After(0, func() { answered(resp, nil) })
-		})
-		return
-	}
-	m.n.send(to, laneTxnMarkers, req, markerPatience+m.n.requestTimeout(), answered)
+	return writeMarkersOf(sent), sent, waiting[len(sent):]
 }
 
 // writeMarkersOf puts the markers of each transaction together.
@@ -186,7 +162,7 @@ func (m *txnMarkers) answered(sent []marker, resp kmsg.Response, err error) {
 		code, told := codes[place{k.o.ProducerID, k.tp}]
 		switch {
 		case !told:
-			m.retry(k)
+			m.retry(k, markerBackoff)
 		case code == 0:
 			m.written(k)
 		case code == kerr.InvalidProducerEpoch.Code:
@@ -201,23 +177,15 @@ func (m *txnMarkers) answered(sent []marker, resp kmsg.Response, err error) {
 			// The partition has heard of a later coordinator. This one is about to learn that
 			// it is over.
 			m.refused(k, code)
-			m.retryLater(k)
+			m.retry(k, fencedBackoff)
 		default:
-			m.retry(k)
+			m.retry(k, markerBackoff)
 		}
 	}
 }
 
 func (m *txnMarkers) refused(k marker, code int16) {
 	m.n.env.Trace.Event(env.Warn, "marker-refused", env.S("transactional-id", k.o.TransactionalID), env.S("partition", k.tp.String()), env.I("code", code))
-}
-
-// fencedBackoff is the pause after a marker was refused for good: if this coordinator is not
-// over after all, the transaction must not hang for that.
-const fencedBackoff = 5 * time.Second
-
-func (m *txnMarkers) retryLater(k marker) {
-	m.n.env.Clock.After(fencedBackoff, func() { m.route(k) })
 }
 
 // written counts a marker, and after the last lets go of the transaction: of that one, not

@@ -79,11 +79,14 @@ func TestMarkerWaitsForItsReplicas(t *testing.T) {
 		req := produceTo("t", 0, -1, b)
 		req.TransactionID = kmsg.StringPtr("x")
 		wantCode(t, "produce", conn.call(task, req, 11).(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode, nil)
-		l.c.Node(2).Pause(3 * time.Second)
+		l.c.Node(2).Pause(5 * time.Second)
 		marker := markerFor(t0, 9, 1, true, 0, 2)
 		wantCode(t, "without its follower", markerCode(conn.call(task, marker, 2)), kerr.RequestTimedOut)
 		another.send(marker, 2)
-		codes := []int16{markerCode(conn.call(task, marker, 2))}
+		codes := []int16{markerCode(conn.call(task, marker, 2)), markerCode(conn.call(task, marker, 2))}
+		if kept := l.c.Node(1).Broker.Kept(); kept.LocalMarkers != 1 || kept.MarkerParts != 1 {
+			t.Errorf("after four requests, of which none waits: %d markers are remembered for %d", kept.LocalMarkers, kept.MarkerParts)
+		}
 		for codes[len(codes)-1] == kerr.RequestTimedOut.Code && len(codes) < 10 {
 			codes = append(codes, markerCode(conn.call(task, marker, 2)))
 		}
@@ -91,6 +94,36 @@ func TestMarkerWaitsForItsReplicas(t *testing.T) {
 		end := conn.call(task, fetchFrom("t", l.topicID("t"), 0, 0), 13).(*kmsg.FetchResponse).Topics[0].Partitions[0].HighWatermark
 		if end != 2 {
 			t.Errorf("the log ends at %d: one record and one marker were expected, after %v", end, codes)
+		}
+	})
+}
+
+// TestDeletedPartitionNeedsNoMarker: a partition that cannot get its marker is deleted. The
+// transaction completes, and its coordinator does not wait for that marker any more.
+func TestDeletedPartitionNeedsNoMarker(t *testing.T) {
+	bothProtocols(t, 3, map[string]string{"broker.session.timeout.ms": "2000"}, func(t *testing.T, b *bank, task *env.Task) {
+		p := b.ready(task, "x", time.Minute)
+		at := b.leader(transactionShard("x"))
+		other := int32(at)%3 + 1
+		b.createTopic(task, "t", nil, []int32{other%3 + 1}, []int32{other})
+		b.begin(p)
+		b.send(task, p, map[wire.TopicPartition]string{t0: "a", t1: "b"})
+		b.c.Node(wire.NodeID(other)).Crash()
+		wantOK(t, "commit", p.CommitTransaction(task))
+		task.Sleep(b.env.Clock, 3*time.Second)
+		completing := func() int { return b.c.Node(at).Broker.Kept().Completing }
+		if n := completing(); n != 1 {
+			t.Fatalf("%d transactions are being completed", n)
+		}
+		if err := b.client.NewAdmin().DeleteTopic(task, "t"); err != nil {
+			t.Fatal(err)
+		}
+		task.Sleep(b.env.Clock, time.Second)
+		if n := completing(); n != 0 {
+			t.Errorf("%d transactions are being completed", n)
+		}
+		if d, err := b.client.NewAdmin().DescribeTransaction(task, "x"); err != nil || d.State != "CompleteCommit" {
+			t.Errorf("the transaction is %+v, %v", d, err)
 		}
 	})
 }

@@ -15,17 +15,23 @@ import (
 
 // txnVerifier asks the coordinators of transactions, on behalf of the partitions that are
 // led here, whether a partition is in a producer's transaction, or to add it (KIP-890).
-// Each broker is asked one request at a time, with everything that came up meanwhile.
 type txnVerifier struct {
-	n       *Node
-	brokers map[wire.NodeID]*txnQuestions
+	n      *Node
+	outbox outbox[*txnQuestion]
 }
 
-// txnQuestions are those for one broker.
-type txnQuestions struct {
-	waiting []*txnQuestion
-	busy    bool
-	queued  bool // send runs on a later turn
+func newTxnVerifier(n *Node) *txnVerifier {
+	v := &txnVerifier{n: n}
+	v.outbox = outbox[*txnQuestion]{
+		n: n, lane: laneTxnVerify, patience: n.requestTimeout, answered: v.answered,
+		pack: func(waiting []*txnQuestion) (kmsg.Request, []*txnQuestion, []*txnQuestion) {
+			return requestOf(waiting), waiting, nil
+		},
+		serve: func(req kmsg.Request, done func(kmsg.Response)) {
+			n.addPartitionsToTxn(req.(*kmsg.AddPartitionsToTxnRequest), sender{}, done)
+		},
+	}
+	return v
 }
 
 type txnQuestion struct {
@@ -72,16 +78,7 @@ func (v *txnVerifier) ask(q *txnQuestion) {
 		v.n.env.Clock.After(0, func() { q.done(producers.NoGuard, why.Code) })
 		return
 	}
-	b := v.brokers[to]
-	if b == nil {
-		b = &txnQuestions{}
-		if v.brokers == nil {
-			v.brokers = make(map[wire.NodeID]*txnQuestions)
-		}
-		v.brokers[to] = b
-	}
-	b.waiting = append(b.waiting, q)
-	v.schedule(to, b)
+	v.outbox.put(to, q)
 }
 
 // transactionCoordinatorOf is the broker that leads the partition of a transactional id.
@@ -95,39 +92,6 @@ func (n *Node) transactionCoordinatorOf(transactionalID string) (wire.NodeID, *k
 		return wire.NoNode, kerr.CoordinatorNotAvailable
 	}
 	return p.Leader, nil
-}
-
-// schedule has the questions sent, with what else this turn of the loop asks.
-func (v *txnVerifier) schedule(to wire.NodeID, b *txnQuestions) {
-	if b.busy || b.queued || len(b.waiting) == 0 {
-		return
-	}
-	b.queued = true
-	v.n.env.Clock.After(0, func() { v.send(to, b) })
-}
-
-func (v *txnVerifier) send(to wire.NodeID, b *txnQuestions) {
-	b.queued = false
-	if v.n.stopped {
-		return
-	}
-	asked := b.waiting
-	b.waiting = nil
-	b.busy = true
-	answered := func(resp kmsg.Response, err error) {
-		b.busy = false
-		v.answered(asked, resp, err)
-		v.schedule(to, b)
-	}
-	req := requestOf(asked)
-	if to == v.n.cfg.NodeID {
-		// On a later turn, as if it came from elsewhere: nobody expects the answer at once.
-		v.n.addPartitionsToTxn(req, sender{}, func(resp kmsg.Response) {
-			v.n.env.Clock.After(0, func() { answered(resp, nil) })
-		})
-		return
-	}
-	v.n.send(to, laneTxnVerify, req, v.n.requestTimeout(), answered)
 }
 
 // requestOf puts the questions about one transaction together. It sorts the questions.
