@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -14,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"odradek/broker/coordinator"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/failpoint"
-	"odradek/broker/metadata"
 	"odradek/broker/wire"
 )
 
@@ -48,33 +47,25 @@ type tester struct {
 	loadedTo int // the log when it was last loaded
 }
 
-func (s *tester) take(out coordinator.Output) {
-	for _, b := range out.Batches {
-		for _, r := range b.Records {
-			s.log = append(s.log, coordinator.Entry{Record: r, Offset: wire.Offset(len(s.log)), Timestamp: s.moment().Wall})
-			s.follow(s.log[len(s.log)-1])
-		}
+func (s *tester) Appended(e coordinatortest.Entry) { s.follow(e.Entry) }
+
+func (s *tester) Answered(r coordinator.Reply) {
+	if r.Token == s.Token { // else its client has given up
+		s.reply = r.Response
 	}
-	for _, r := range out.Replies {
-		if r.Token == s.token { // else its client has given up
-			s.reply = r.Response
+}
+
+func (s *tester) Happened(effect any) {
+	switch e := effect.(type) {
+	case SendMarkers:
+		s.sent = append(s.sent, e)
+		who := identity{e.ProducerID, e.Epoch}
+		if was, known := s.outcome[who]; known && was != e.Commit && e.Version >= 2 {
+			s.Fatalf("%v is told to commit and to abort", who)
 		}
-	}
-	for _, e := range out.Effects {
-		switch e := e.(type) {
-		case SendMarkers:
-			s.sent = append(s.sent, e)
-			who := identity{e.ProducerID, e.Epoch}
-			if was, known := s.outcome[who]; known && was != e.Commit && e.Version >= 2 {
-				s.rt.Fatalf("%v is told to commit and to abort", who)
-			}
-			s.outcome[who] = e.Commit
-		case WantProducerID:
-			s.wanted++
-		}
-	}
-	if len(out.Batches) > 0 && !s.held {
-		s.take(s.shard.Committed(wire.Offset(len(s.log))))
+		s.outcome[who] = e.Commit
+	case WantProducerID:
+		s.wanted++
 	}
 }
 
@@ -93,7 +84,7 @@ func (s *tester) follow(e coordinator.Entry) {
 	from, known := s.states[id]
 	if e.Value == nil {
 		if !known || !from.idle() {
-			s.rt.Fatalf("%s is forgotten in state %v", id, from)
+			s.Fatalf("%s is forgotten in state %v", id, from)
 		}
 		delete(s.states, id)
 		delete(s.last, id) // nobody is fenced from what is forgotten
@@ -101,33 +92,28 @@ func (s *tester) follow(e coordinator.Entry) {
 	}
 	x, ok := readValue(id, e.Value)
 	if !ok {
-		s.rt.Fatalf("record %x cannot be read", e.Value)
+		s.Fatalf("record %x cannot be read", e.Value)
 	}
 	if known && !slices.Contains(legal[from], x.state) || !known && x.state != Empty {
-		s.rt.Fatalf("%s went from %v (%v) to %v", id, from, known, x.state)
+		s.Fatalf("%s went from %v (%v) to %v", id, from, known, x.state)
 	}
 	s.states[id] = x.state
 }
 
 func (s *tester) ask(req kmsg.Request) kmsg.Response {
 	s.reply = nil
-	s.token++
-	s.take(s.shard.Handle(s.moment(), coordinator.Request{Token: s.token, Msg: req}))
-	for s.wanted > 0 {
-		s.wanted--
-		s.nextID++
-		s.take(s.shard.Handle(s.moment(), coordinator.Request{Msg: FreshProducerID{ID: s.nextID}}))
-	}
+	s.Ask("", req)
+	s.supply()
 	return s.reply
 }
 
 // told notes that a session was given an identity, which nobody else may ever have had.
 func (s *tester) told(who *session, is identity) {
 	if owner := s.owner[is]; owner != nil && owner != who {
-		s.rt.Fatalf("%v was given to session %d of %s, and now to %d", is, owner.number, owner.id, who.number)
+		s.Fatalf("%v was given to session %d of %s, and now to %d", is, owner.number, owner.id, who.number)
 	}
 	if s.last[who.id] > who.number {
-		s.rt.Fatalf("session %d of %s, which %d has fenced, is given %v", who.number, who.id, s.last[who.id], is)
+		s.Fatalf("session %d of %s, which %d has fenced, is given %v", who.number, who.id, s.last[who.id], is)
 	}
 	s.owner[is] = who
 	if who.now != is {
@@ -139,7 +125,7 @@ func (s *tester) told(who *session, is identity) {
 // succeeded checks that a session that was fenced is refused.
 func (s *tester) succeeded(who *session, what string, code int16) {
 	if code == 0 && s.last[who.id] > who.number {
-		s.rt.Fatalf("%s of session %d of %s succeeded after session %d", what, who.number, who.id, s.last[who.id])
+		s.Fatalf("%s of session %d of %s succeeded after session %d", what, who.number, who.id, s.last[who.id])
 	}
 }
 
@@ -211,29 +197,25 @@ func (s *tester) step() {
 		if len(s.sent) > 0 {
 			e := rapid.SampledFrom(s.sent[max(0, len(s.sent)-4):]).Draw(t, "markers")
 			tp := rapid.SampledFrom(tps).Draw(t, "partition")
-			s.take(s.shard.Handle(s.moment(), coordinator.Request{Msg: Written{Completion: e.Completion, Partition: tp}}))
+			s.Tell(Written{Completion: e.Completion, Partition: tp})
 		}
 	case "pass":
-		s.now += rapid.SampledFrom([]int64{0, 1e6, 11e9, 3700e9, 200 * 3600e9}).Draw(t, "time")
-		if s.shard.Deadline() <= s.now {
-			s.take(s.shard.Tick(s.moment()))
-			if d := s.shard.Deadline(); d <= s.now {
-				t.Fatalf("after Tick at %d the deadline is %d", s.now, d)
-			}
-		}
+		s.Now += rapid.SampledFrom([]int64{0, 1e6, 11e9, 3700e9, 200 * 3600e9}).Draw(t, "time")
+		s.Pass(0)
 	case "hold":
-		s.held = !s.held
-		s.take(s.shard.Committed(wire.Offset(len(s.log))))
+		s.Held = !s.Held
+		s.Commit()
 	case "metadata":
-		if rapid.IntRange(0, 9).Draw(t, "rarely") == 0 && s.image.Topic("u") != nil {
-			s.apply(&metadata.RemoveTopicRecord{TopicID: s.image.Topic("u").ID})
+		if rapid.IntRange(0, 9).Draw(t, "rarely") == 0 && s.Image.Topic("u") != nil {
+			s.DropTopic("u")
 		}
-		s.take(s.shard.MetadataChanged(s.moment()))
+		s.MetadataChanged()
 	case "reload":
 		was := maps.Clone(s.machine().transactions)
-		s.take(s.shard.Unload(kerr.NotCoordinator))
-		s.held = false
-		s.restart()
+		s.Take(s.Shard.Unload(kerr.NotCoordinator))
+		s.Held = false
+		s.loadedTo = len(s.Log)
+		s.Load()
 		if diff := cmp.Diff(was, s.replayed(), cmp.AllowUnexported(transaction{}), cmpopts.IgnoreFields(transaction{}, "lastEpoch")); diff != "" {
 			t.Fatalf("the replay of the log is another state: %s", diff)
 		}
@@ -242,31 +224,26 @@ func (s *tester) step() {
 
 // replayed is the state that the log makes, before anybody decides more.
 func (s *tester) replayed() map[string]*transaction {
-	m := New(Config{Broker: s.broker})
-	for _, e := range s.log[:s.loadedTo] {
-		m.Replay(e)
+	m := New(Config{Broker: s.Broker})
+	for _, e := range s.Log[:s.loadedTo] {
+		m.Replay(e.Entry)
 	}
 	return m.transactions
 }
 
-func (s *tester) restart() {
-	s.shard = coordinator.New(New(Config{Broker: s.broker, Fail: s.fail}), coordinator.Config{CommitTimeout: 5 * time.Second})
-	for _, e := range s.log {
-		s.shard.Load(e)
-	}
-	s.loadedTo = len(s.log)
-	s.epoch++
-	s.take(s.shard.Start(s.moment(), s.epoch))
-	s.take(s.shard.Committed(wire.Offset(len(s.log))))
+func newTester(rt *rapid.T) *tester {
+	s := &tester{story: newStory(rt), rt: rt, last: make(map[string]int), owner: make(map[identity]*session),
+		outcome: make(map[identity]bool), states: make(map[string]State)}
+	s.Shell = s
+	return s
 }
 
 func TestRandomHistoriesKeepTheirPromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := &tester{story: newStory(t), rt: rt, last: make(map[string]int), owner: make(map[identity]*session),
-			outcome: make(map[identity]bool), states: make(map[string]State)}
+		s := newTester(rt)
 		s.level(rapid.SampledFrom([]int16{0, 1, 2}).Draw(rt, "level"))
 		if rapid.Bool().Draw(rt, "near the end of the epochs") {
-			if err := s.fail.Arm(failpoint.TxnFirstEpoch, fmt.Sprintf(`return("%d")`, lastEpoch-2)); err != nil {
+			if err := s.Fail.Arm(failpoint.TxnFirstEpoch, fmt.Sprintf(`return("%d")`, lastEpoch-2)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -280,11 +257,10 @@ func TestRandomHistoriesKeepTheirPromises(t *testing.T) {
 func TestHostileRequestsAreAnswered(t *testing.T) {
 	long := string(make([]byte, 40_000))
 	rapid.Check(t, func(rt *rapid.T) {
-		s := &tester{story: newStory(t), rt: rt, last: make(map[string]int), owner: make(map[identity]*session),
-			outcome: make(map[identity]bool), states: make(map[string]State)}
+		s := newTester(rt)
 		for range 10 {
 			id := rapid.SampledFrom([]string{"", "x", "y", long}).Draw(rt, "id")
-			producerID := rapid.SampledFrom([]int64{-1, 0, 1001, -1 << 63, 1<<63 - 1}).Draw(rt, "producer")
+			producerID := rapid.SampledFrom([]int64{-1, 0, 1000, -1 << 63, 1<<63 - 1}).Draw(rt, "producer")
 			epoch := rapid.SampledFrom([]int16{-1, 0, 1, -32768, 32767}).Draw(rt, "epoch")
 			topic := rapid.SampledFrom([]string{"t", "", long, "u"}).Draw(rt, "topic")
 			tps := []wire.TopicPartition{{Topic: topic, Partition: rapid.SampledFrom([]int32{0, -1, 1<<31 - 1}).Draw(rt, "partition")}}

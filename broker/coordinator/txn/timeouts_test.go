@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"odradek/broker/coordinator"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/wire"
 )
 
@@ -13,15 +14,15 @@ func TestExpiredIDsAreSplitIntoBatches(t *testing.T) {
 	s := newStory(t)
 	for i := range 300 {
 		x := &transaction{id: fmt.Sprint("x", i), producerID: int64(i), previousID: noProducerID, nextID: noProducerID, started: -1}
-		s.log = append(s.log, coordinator.Entry{Record: x.record(2), Offset: wire.Offset(i)})
+		s.Log = append(s.Log, coordinatortest.Entry{Entry: coordinator.Entry{Record: x.record(2), Offset: wire.Offset(i)}})
 	}
 	s.load()
-	s.configure("message.max.bytes", "1000")
-	s.now = s.shard.Deadline()
+	s.Configure("message.max.bytes", "1000")
+	s.Now = s.Shard.Deadline()
 	n := 0
-	for _, b := range s.shard.Tick(s.moment()).Batches {
+	for _, b := range s.Shard.Tick(s.Moment()).Batches {
 		n += len(b.Records)
-		if size := coordinator.SizeOf(b.Records...); size > coordinator.BatchLimit(s.broker) {
+		if size := coordinator.SizeOf(b.Records...); size > coordinator.BatchLimit(s.Broker) {
 			t.Errorf("a batch of %d bytes", size)
 		}
 	}

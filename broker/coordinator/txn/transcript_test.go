@@ -1,17 +1,13 @@
 package txn
 
 import (
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"odradek/broker/failpoint"
-	"odradek/broker/metadata"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/wire"
 )
 
@@ -30,11 +26,11 @@ import (
 //	commit p, abort p [version=5] [epoch=0] [producer=1000]
 //	written t-0 u-1 [back=1]                           markers of the last transaction, or an earlier one
 //	describe [id=x], list [states=(Empty)] [producers=(1000)] [longer=5s] [pattern=x.*]
-//	pass 5s
-//	hold, release                                      stop committing; commit everything held
 //	reload                                             a new coordinator replays the log
 //	no-ids, id, no-id                                  keep producer ids back; give one; refuse one
-//	drop-topic t, level 1, config name=value, fail name [value]
+//	level 1                                            of transaction.version
+//
+// and those of [coordinatortest.Story.Do].
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t)
@@ -43,109 +39,74 @@ func TestTranscripts(t *testing.T) {
 }
 
 func (s *story) do(t *testing.T, d *datadriven.TestData) string {
-	s.t = t
-	s.out.Reset()
-	who := ""
-	if len(d.CmdArgs) > 0 && len(d.CmdArgs[0].Vals) == 0 {
-		who = d.CmdArgs[0].Key
+	s.TB = t
+	s.Out.Reset()
+	a := coordinatortest.Args{TB: t, TestData: d}
+	if !s.clientDoes(a) && !s.coordinatorDoes(a) && !s.Do(a) {
+		t.Fatalf("unknown directive %s", d.Cmd)
 	}
-	text := func(name, missing string) string {
-		d.MaybeScanArgs(t, name, &missing)
-		return missing
+	s.supply()
+	return s.Out.String()
+}
+
+// clientDoes is what clients and leaders of partitions ask for, false if it is something else.
+func (s *story) clientDoes(a coordinatortest.Args) bool {
+	who := a.Who()
+	c := s.clients[who]
+	if c == nil {
+		c = &storyClient{noProducerID, noEpoch}
 	}
-	number := func(name string, missing int64) int64 {
-		d.MaybeScanArgs(t, name, &missing)
-		return missing
-	}
-	duration := func(name, missing string) int64 {
-		v, err := time.ParseDuration(text(name, missing))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v.Milliseconds()
-	}
-	identity := func() (id string, producerID int64, epoch int16) {
-		c := s.clients[who]
-		if c == nil {
-			c = &storyClient{noProducerID, noEpoch}
-		}
-		return text("id", "x"), number("producer", c.producerID), int16(number("epoch", int64(c.epoch)))
-	}
-	partitions := func() (tps []wire.TopicPartition) {
-		for _, a := range d.CmdArgs {
-			topic, index, ok := strings.Cut(a.Key, "-")
-			if i, err := strconv.Atoi(index); ok && err == nil {
-				tps = append(tps, wire.TopicPartition{Topic: topic, Partition: int32(i)})
-			}
-		}
-		return tps
-	}
-	switch d.Cmd {
+	id := a.Text("id", "x")
+	producerID, epoch := coordinatortest.Number(a, "producer", c.producerID), coordinatortest.Number(a, "epoch", c.epoch)
+	version := func(otherwise int16) int16 { return coordinatortest.Number(a, "version", otherwise) }
+	switch a.Cmd {
 	case "init":
 		req := kmsg.NewPtrInitProducerIDRequest()
-		id, producerID, epoch := identity()
-		req.Version, req.TransactionalID, req.TransactionTimeoutMillis = int16(number("version", 4)), &id, int32(duration("timeout", "60s"))
-		if d.HasArg("again") || d.HasArg("producer") || d.HasArg("epoch") {
+		req.Version, req.TransactionalID, req.TransactionTimeoutMillis = version(4), &id, a.Millis("timeout", "60s")
+		if a.HasArg("again") || a.HasArg("producer") || a.HasArg("epoch") {
 			req.ProducerID, req.ProducerEpoch = producerID, epoch
 		}
 		s.ask(who, "init", req)
 	case "add":
-		id, producerID, epoch := identity()
-		s.ask(who, "add", addRequest(int16(number("version", 3)), id, producerID, epoch, partitions(), false))
+		s.ask(who, "add", addRequest(version(3), id, producerID, epoch, a.Partitions(), false))
 	case "write", "verify":
-		id, producerID, epoch := identity()
-		s.ask(who, d.Cmd, addRequest(int16(number("version", 5)), id, producerID, epoch, partitions(), d.Cmd == "verify"))
+		s.ask(who, a.Cmd, addRequest(version(5), id, producerID, epoch, a.Partitions(), a.Cmd == "verify"))
 	case "commit", "abort":
 		req := kmsg.NewPtrEndTxnRequest()
-		req.Version, req.Commit = int16(number("version", 5)), d.Cmd == "commit"
-		req.TransactionalID, req.ProducerID, req.ProducerEpoch = identity()
-		s.ask(who, d.Cmd, req)
-	case "written":
-		for _, tp := range partitions() {
-			s.written(int(number("back", 0)), tp)
-		}
+		req.Version, req.Commit = version(5), a.Cmd == "commit"
+		req.TransactionalID, req.ProducerID, req.ProducerEpoch = id, producerID, epoch
+		s.ask(who, a.Cmd, req)
 	case "describe":
 		req := kmsg.NewPtrDescribeTransactionsRequest()
-		req.TransactionalIDs = []string{text("id", "x")}
+		req.TransactionalIDs = []string{id}
 		s.ask("admin", "describe", req)
 	case "list":
 		req := kmsg.NewPtrListTransactionsRequest()
 		req.Version, req.DurationFilterMillis = 2, -1
-		if d.HasArg("longer") {
-			req.DurationFilterMillis = duration("longer", "")
+		if a.HasArg("longer") {
+			req.DurationFilterMillis = a.Duration("longer", "").Milliseconds()
 		}
-		if d.HasArg("pattern") {
-			req.TransactionalIDPattern = kmsg.StringPtr(text("pattern", ""))
-		}
-		for _, a := range d.CmdArgs {
-			switch a.Key {
-			case "states":
-				req.StateFilters = a.Vals
-			case "producers":
-				for _, v := range a.Vals {
-					p, err := strconv.ParseInt(v, 10, 64)
-					if err != nil {
-						t.Fatal(err)
-					}
-					req.ProducerIDFilters = append(req.ProducerIDFilters, p)
-				}
-			}
+		req.TransactionalIDPattern, req.StateFilters = a.Pointer("pattern"), a.List("states")
+		for _, p := range a.List("producers") {
+			req.ProducerIDFilters = append(req.ProducerIDFilters, a.ParseNumber(p))
 		}
 		s.ask("admin", "list", req)
-	case "pass":
-		p, err := time.ParseDuration(who)
-		if err != nil {
-			t.Fatal(err)
+	default:
+		return false
+	}
+	return true
+}
+
+// coordinatorDoes is what the coordinator's node does, false if it is something else.
+func (s *story) coordinatorDoes(a coordinatortest.Args) bool {
+	switch a.Cmd {
+	case "written":
+		for _, tp := range a.Partitions() {
+			s.written(coordinatortest.Number(a, "back", 0), tp)
 		}
-		s.pass(p)
-	case "hold":
-		s.held = true
-	case "release":
-		s.held = false
-		s.take(s.shard.Committed(wire.Offset(len(s.log))))
 	case "reload":
-		s.take(s.shard.Unload(kerr.NotCoordinator))
-		s.held = false
+		s.Take(s.Shard.Unload(kerr.NotCoordinator))
+		s.Held = false
 		s.load()
 	case "no-ids":
 		s.withheld = true
@@ -153,32 +114,16 @@ func (s *story) do(t *testing.T, d *datadriven.TestData) string {
 		s.withheld = false
 		s.wanted--
 		code := int16(0)
-		if d.Cmd == "no-id" {
+		if a.Cmd == "no-id" {
 			code = kerr.CoordinatorNotAvailable.Code
 		}
 		s.give(code)
-	case "drop-topic":
-		s.apply(&metadata.RemoveTopicRecord{TopicID: s.image.Topic(who).ID})
-		s.take(s.shard.MetadataChanged(s.moment()))
 	case "level":
-		v, _ := strconv.Atoi(who)
-		s.level(int16(v))
-	case "config":
-		for _, a := range d.CmdArgs {
-			s.configure(a.Key, a.Vals[0])
-		}
-	case "fail":
-		terms := "return"
-		if len(d.CmdArgs) > 1 {
-			terms = `return("` + d.CmdArgs[1].Key + `")`
-		}
-		if err := s.fail.Arm(failpoint.Name(who), terms); err != nil {
-			t.Fatal(err)
-		}
+		s.level(int16(a.ParseNumber(a.Who())))
 	default:
-		t.Fatalf("unknown directive %s", d.Cmd)
+		return false
 	}
-	return s.out.String()
+	return true
 }
 
 func addRequest(version int16, id string, producerID int64, epoch int16, tps []wire.TopicPartition, verify bool) *kmsg.AddPartitionsToTxnRequest {
