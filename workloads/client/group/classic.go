@@ -251,7 +251,7 @@ func (g *classic) mayExpire() bool {
 // its session times out.
 func (g *classic) abandon(now int64) {
 	m := g.member()
-	g.sendLeave(now, nil)
+	g.sendLeave(nil)
 	g.event(Left, m, nil)
 	g.forget(false)
 	g.unjoin(now, false)
@@ -266,7 +266,7 @@ func (g *classic) leave(now int64) {
 	if m.In() {
 		g.event(Left, m, nil)
 	}
-	if !g.sendLeave(now, g.left) {
+	if !g.sendLeave(g.left) {
 		g.left()
 	}
 }

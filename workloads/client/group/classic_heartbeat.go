@@ -52,8 +52,7 @@ func (g *classic) pollHeartbeat(now int64) {
 		}
 		g.beat.session = now
 	}
-	node, ok := g.node()
-	if !ok || g.beat.inFlight || now < g.beat.next+int64(g.cfg.HeartbeatInterval) {
+	if _, ok := g.node(); !ok || g.beat.inFlight || now < g.beat.next+int64(g.cfg.HeartbeatInterval) {
 		return
 	}
 	req := kmsg.NewPtrHeartbeatRequest()
@@ -65,18 +64,16 @@ func (g *classic) pollHeartbeat(now int64) {
 	g.beat.inFlight = true
 	g.beat.next = now
 	m := g.member()
-	g.send(now, req, lowest, 4, 0, func(now int64, resp kmsg.Response, err error) {
+	g.send(req, lowest, 4, 0, func(now int64, node wire.NodeID, resp kmsg.Response, err error) {
 		g.beat.inFlight = false
 		switch {
 		case m != g.member() || !g.beats() || g.over:
-		case err != nil:
-			if unserved(err) {
-				g.fail(err)
-				return
-			}
-			g.hurry(now)
-		default:
+		case err == nil:
 			g.onHeartbeat(now, node, resp.(*kmsg.HeartbeatResponse))
+		case unserved(err):
+			g.fail(err)
+		default:
+			g.hurry(now)
 		}
 	})
 }
@@ -103,7 +100,7 @@ func (g *classic) onHeartbeat(now int64, node wire.NodeID, resp *kmsg.HeartbeatR
 
 // sendLeave tells the coordinator, if there is something to tell and it is known, and
 // calls done after the answer. It reports whether it sent anything.
-func (g *classic) sendLeave(now int64, done func()) bool {
+func (g *classic) sendLeave(done func()) bool {
 	if _, ok := g.finder.Node(); !ok || g.id == "" || g.cfg.Instance != "" {
 		return false
 	}
@@ -114,7 +111,7 @@ func (g *classic) sendLeave(now int64, done func()) bool {
 	m := kmsg.NewLeaveGroupRequestMember()
 	m.MemberID = g.id
 	req.Members = append(req.Members, m)
-	g.send(now, req, 0, 5, 0, func(int64, kmsg.Response, error) {
+	g.send(req, 0, 5, 0, func(int64, wire.NodeID, kmsg.Response, error) {
 		if done != nil {
 			done()
 		}

@@ -47,22 +47,25 @@ func (g *classic) join(now int64) {
 	}
 	g.enter(joining)
 	g.joined = g.topics
-	life := g.life
-	timeout := g.cfg.MaxPollInterval + joinGrace
-	node, _ := g.finder.Node()
-	g.send(now, req, lowest, 9, timeout, func(now int64, resp kmsg.Response, err error) {
-		if life != g.life || g.over {
-			return
-		}
-		if err != nil {
-			if unserved(err) {
-				g.fail(err)
-				return
-			}
-			g.unjoin(now, true)
-			return
-		}
+	g.ask(req, lowest, 9, func(now int64, node wire.NodeID, resp kmsg.Response) {
 		g.onJoin(now, node, resp.(*kmsg.JoinGroupResponse))
+	})
+}
+
+// ask sends a request of a rebalance. What comes back in another life is not heard, and
+// without an answer the member joins anew.
+func (g *classic) ask(req kmsg.Request, lowest, highest int16, answered func(int64, wire.NodeID, kmsg.Response)) {
+	life := g.life
+	g.send(req, lowest, highest, g.cfg.MaxPollInterval+joinGrace, func(now int64, node wire.NodeID, resp kmsg.Response, err error) {
+		switch {
+		case life != g.life || g.over:
+		case err == nil:
+			answered(now, node, resp)
+		case unserved(err):
+			g.fail(err)
+		default:
+			g.unjoin(now, true)
+		}
 	})
 }
 
@@ -221,9 +224,7 @@ func (g *classic) partitionsChanged() bool {
 
 // sync sends SyncGroup, with the assignment if this is the leader.
 func (g *classic) sync(now int64, assignment []kmsg.SyncGroupRequestGroupAssignment) {
-	node, ok := g.finder.Node()
-	if !ok {
-		g.node()
+	if _, ok := g.node(); !ok {
 		g.unjoin(now, true)
 		return
 	}
@@ -236,19 +237,7 @@ func (g *classic) sync(now int64, assignment []kmsg.SyncGroupRequestGroupAssignm
 	if g.cfg.Instance != "" {
 		lowest = 3
 	}
-	life := g.life
-	g.send(now, req, lowest, 5, g.cfg.MaxPollInterval+joinGrace, func(now int64, resp kmsg.Response, err error) {
-		if life != g.life || g.over {
-			return
-		}
-		if err != nil {
-			if unserved(err) {
-				g.fail(err)
-				return
-			}
-			g.unjoin(now, true)
-			return
-		}
+	g.ask(req, lowest, 5, func(now int64, node wire.NodeID, resp kmsg.Response) {
 		g.onSync(now, node, resp.(*kmsg.SyncGroupResponse))
 	})
 }

@@ -2,7 +2,6 @@ package group
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -11,7 +10,6 @@ import (
 
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
-	"odradek/workloads/client/cluster"
 )
 
 // Effort is how hard a commit tries.
@@ -31,15 +29,10 @@ const (
 // commit is one under way.
 type commit struct {
 	Commit
-	effort   Effort
-	deadline int64
-	inFlight bool
-	// failures in a row, and when the next attempt may be made, in ns.
-	failures  int
-	notBefore int64
+	trying
+	effort Effort
 	// maybe are partitions of which an attempt may have committed the offset.
 	maybe map[wire.TopicPartition]bool
-	last  error
 }
 
 // Commit begins to commit. Its result comes from Commits.
@@ -47,56 +40,35 @@ func (c *Core) Commit(now int64, offsets Offsets, effort Effort) CommitID {
 	c.lastID.commit++
 	c.commits = append(c.commits, &commit{
 		Commit: Commit{ID: c.lastID.commit, Offsets: maps.Clone(offsets)},
-		effort: effort, deadline: now + int64(c.cfg.Timeout), maybe: make(map[wire.TopicPartition]bool),
+		effort: effort, trying: trying{deadline: now + int64(c.cfg.Timeout)}, maybe: make(map[wire.TopicPartition]bool),
 	})
 	return c.lastID.commit
 }
 
 // Commits takes the results of commits.
 func (c *Core) Commits() []Commit {
-	ended := c.commited
-	c.commited = nil
+	ended := c.committed
+	c.committed = nil
 	return ended
 }
 
 // pollCommits ends what takes too long and makes attempts that are due.
 func (c *Core) pollCommits(now int64) {
 	for _, k := range slices.Clone(c.commits) {
-		switch {
+		switch due, err := k.due(now, cmp.Or(c.err, c.membership.mayCommit())); {
 		case len(k.Offsets) == 0:
 			c.endCommit(k, nil, nil)
-		case now >= k.deadline:
-			if k.last != nil {
-				c.endCommit(k, nil, fmt.Errorf("%w: %w", ErrTimeout, k.last))
-			} else {
-				c.endCommit(k, nil, ErrTimeout)
-			}
-		case k.inFlight || now < k.notBefore:
-		case c.err != nil:
-			c.endCommit(k, nil, c.err)
-		case c.membership.mayCommit() != nil:
-			c.endCommit(k, nil, c.membership.mayCommit())
-		default:
-			if _, ok := c.node(); ok {
-				c.attemptCommit(now, k)
+		case err != nil:
+			c.endCommit(k, nil, err)
+		case due:
+			if node, ok := c.node(); ok {
+				c.attemptCommit(now, node, k)
 			}
 		}
 	}
 }
 
-func (c *Core) commitDeadline() int64 {
-	d := cluster.Never
-	_, known := c.finder.Node()
-	for _, k := range c.commits {
-		d = min(d, k.deadline)
-		if !k.inFlight && known {
-			d = min(d, k.notBefore)
-		}
-	}
-	return d
-}
-
-func (c *Core) attemptCommit(now int64, k *commit) {
+func (c *Core) attemptCommit(now int64, node wire.NodeID, k *commit) {
 	m := c.Member()
 	req := OffsetCommitRequest(m, k.Offsets)
 	lowest := int16(2)
@@ -106,13 +78,12 @@ func (c *Core) attemptCommit(now int64, k *commit) {
 	case m.Instance != "":
 		lowest = 7
 	}
-	node, _ := c.finder.Node()
 	at := len(k.Attempts)
 	k.Attempts = append(k.Attempts, attempt.Attempt{
 		ID: c.lastID.request + 1, Node: node, LeaderEpoch: wire.NoLeaderEpoch, Sent: now, Outcome: attempt.Unknown,
 	})
 	k.inFlight = true
-	c.send(now, req, lowest, 9, 0, func(now int64, resp kmsg.Response, err error) {
+	c.send(req, lowest, 9, 0, func(now int64, _ wire.NodeID, resp kmsg.Response, err error) {
 		if !slices.Contains(c.commits, k) {
 			return // ended by its deadline
 		}
@@ -227,9 +198,7 @@ func (c *Core) retryCommit(now int64, k *commit, codes map[wire.TopicPartition]i
 		c.endCommit(k, codes, err)
 		return
 	}
-	k.last = err
-	k.failures++
-	k.notBefore = now + int64(c.cfg.Backoff.After(k.failures, c.rng))
+	c.later(now, &k.trying, err)
 }
 
 // endCommit gives a commit its outcome. codes are those of the last attempt.
@@ -264,7 +233,7 @@ func (c *Core) endCommit(k *commit, codes map[wire.TopicPartition]int16, err err
 			k.Partitions = of
 		}
 	}
-	c.commited = append(c.commited, k.Commit)
+	c.committed = append(c.committed, k.Commit)
 }
 
 // Close ends everything that is under way: commits with the outcome that is known of

@@ -193,7 +193,7 @@ func (g *consumerMember) backOff(now int64) {
 // abandon leaves because the script does not poll.
 func (g *consumerMember) abandon(now int64) {
 	m := g.member()
-	g.sendLeave(now, nil)
+	g.sendLeave(nil)
 	if m.In() {
 		g.event(Left, m, nil)
 	}
@@ -205,7 +205,7 @@ func (g *consumerMember) leave(now int64) {
 		return
 	}
 	m := g.member()
-	sent := g.sendLeave(now, g.left)
+	sent := g.sendLeave(g.left)
 	g.enter(parting)
 	if m.In() {
 		g.event(Left, m, nil)
@@ -217,7 +217,7 @@ func (g *consumerMember) leave(now int64) {
 
 // sendLeave tells the coordinator, if it has met the member and is known, and calls done
 // after the answer. It reports whether it sent anything.
-func (g *consumerMember) sendLeave(now int64, done func()) bool {
+func (g *consumerMember) sendLeave(done func()) bool {
 	if _, ok := g.finder.Node(); !ok || g.state == outside {
 		return false
 	}
@@ -227,7 +227,7 @@ func (g *consumerMember) sendLeave(now int64, done func()) bool {
 	if g.cfg.Instance != "" {
 		req.MemberEpoch = leaveStaticEpoch
 	}
-	g.send(now, req, 0, 1, 0, func(int64, kmsg.Response, error) {
+	g.send(req, 0, 1, 0, func(int64, wire.NodeID, kmsg.Response, error) {
 		if done != nil {
 			done()
 		}

@@ -21,25 +21,22 @@ func (g *consumerMember) pollHeartbeat(now int64) {
 		return
 	}
 	req := g.heartbeat()
-	node, _ := g.finder.Node()
 	g.inFlight = true
 	g.next = now + int64(g.interval)
 	life := g.life
-	lowest := int16(0)
-	g.send(now, req, lowest, 1, 0, func(now int64, resp kmsg.Response, err error) {
+	g.send(req, 0, 1, 0, func(now int64, node wire.NodeID, resp kmsg.Response, err error) {
 		if life != g.life || g.over {
 			return
 		}
 		g.inFlight = false
-		if err != nil {
-			if unserved(err) {
-				g.fail(err)
-				return
-			}
+		switch {
+		case err == nil:
+			g.onHeartbeat(now, node, resp.(*kmsg.ConsumerGroupHeartbeatResponse))
+		case unserved(err):
+			g.fail(err)
+		default:
 			g.again(now)
-			return
 		}
-		g.onHeartbeat(now, node, resp.(*kmsg.ConsumerGroupHeartbeatResponse))
 	})
 }
 

@@ -47,12 +47,12 @@ type Core struct {
 	// joined is the member as of its latest generation or epoch.
 	joined Member
 
-	commits  []*commit
-	fetches  []*fetch
-	commited []Commit
-	fetched  []Fetched
-	events   []Event
-	lastID   struct {
+	commits   []*commit
+	fetches   []*fetch
+	committed []Commit
+	fetched   []Fetched
+	events    []Event
+	lastID    struct {
 		request attempt.ID
 		commit  CommitID
 		fetch   FetchID
@@ -92,10 +92,11 @@ type membership interface {
 // request is one under way.
 type request struct {
 	node wire.NodeID
-	sent int64
-	// done gets the answer or an error, never both.
-	done func(now int64, resp kmsg.Response, err error)
+	done done
 }
+
+// done gets the answer of a node or an error, never both.
+type done func(now int64, node wire.NodeID, resp kmsg.Response, err error)
 
 // Request is a request that the core wants sent.
 type Request struct {
@@ -327,7 +328,7 @@ func (c *Core) Poll(now int64) []Request {
 		return c.take()
 	}
 	if req, ok := c.finder.Poll(now, c.lastID.request+1); ok {
-		c.book(now, Request{Request: req}, func(now int64, resp kmsg.Response, err error) {
+		c.book(Request{Request: req}, func(now int64, _ wire.NodeID, resp kmsg.Response, err error) {
 			if err != nil {
 				c.finder.OnFailure(now)
 				if unserved(err) {
@@ -361,7 +362,7 @@ func (c *Core) Deadline() int64 {
 	if !c.needsCoordinator() {
 		return cluster.Never
 	}
-	d := min(c.finder.Deadline(), c.commitDeadline(), c.fetchDeadline())
+	d := min(c.finder.Deadline(), c.tryingDeadline())
 	if c.over {
 		return d
 	}
@@ -385,27 +386,28 @@ func (c *Core) node() (wire.NodeID, bool) {
 }
 
 // send makes a request to the coordinator, which must be known.
-func (c *Core) send(now int64, msg kmsg.Request, lowest, highest int16, timeout time.Duration, done func(int64, kmsg.Response, error)) {
+func (c *Core) send(msg kmsg.Request, lowest, highest int16, timeout time.Duration, d done) {
 	node, ok := c.finder.Node()
 	if !ok {
 		panic("group: a request to an unknown coordinator")
 	}
-	c.book(now, Request{
+	c.book(Request{
 		Request: attempt.Request{Node: node, Group: true, Msg: msg, MinVersion: lowest, MaxVersion: highest},
 		Timeout: timeout,
-	}, done)
+	}, d)
 }
 
-func (c *Core) book(now int64, r Request, done func(int64, kmsg.Response, error)) {
+func (c *Core) book(r Request, d done) {
 	c.lastID.request++
 	r.ID = c.lastID.request
-	c.requests[r.ID] = &request{node: r.Node, sent: now, done: done}
+	c.requests[r.ID] = &request{node: r.Node, done: d}
 	c.out = append(c.out, r)
 }
 
 // OnResponse takes the answer to a request of this core.
 func (c *Core) OnResponse(now int64, id attempt.ID, resp kmsg.Response) {
-	c.end(id).done(now, resp, nil)
+	r := c.end(id)
+	r.done(now, r.node, resp, nil)
 }
 
 // OnFailure tells that a request ended without a usable answer; err is one of package
@@ -413,7 +415,7 @@ func (c *Core) OnResponse(now int64, id attempt.ID, resp kmsg.Response) {
 func (c *Core) OnFailure(now int64, id attempt.ID, err error) {
 	r := c.end(id)
 	c.finder.Lost(r.node)
-	r.done(now, nil, err)
+	r.done(now, r.node, nil, err)
 }
 
 func (c *Core) end(id attempt.ID) *request {

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -9,19 +8,13 @@ import (
 
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
-	"odradek/workloads/client/cluster"
 )
 
 // fetch is one reading of committed offsets under way.
 type fetch struct {
-	id       FetchID
-	tps      []wire.TopicPartition
-	deadline int64
-	inFlight bool
-	// failures in a row, and when the next attempt may be made, in ns.
-	failures  int
-	notBefore int64
-	last      error
+	trying
+	id  FetchID
+	tps []wire.TopicPartition
 }
 
 // Fetch begins to read committed offsets. The result comes from Fetches.
@@ -29,7 +22,7 @@ func (c *Core) Fetch(now int64, tps []wire.TopicPartition) FetchID {
 	tps = slices.Clone(tps)
 	slices.SortFunc(tps, wire.TopicPartition.Compare)
 	c.lastID.fetch++
-	c.fetches = append(c.fetches, &fetch{id: c.lastID.fetch, tps: slices.Compact(tps), deadline: now + int64(c.cfg.Timeout)})
+	c.fetches = append(c.fetches, &fetch{id: c.lastID.fetch, tps: slices.Compact(tps), trying: trying{deadline: now + int64(c.cfg.Timeout)}})
 	return c.lastID.fetch
 }
 
@@ -42,36 +35,17 @@ func (c *Core) Fetches() []Fetched {
 
 func (c *Core) pollFetches(now int64) {
 	for _, f := range slices.Clone(c.fetches) {
-		switch {
+		switch due, err := f.due(now, c.err); {
 		case len(f.tps) == 0:
 			c.endFetch(f, Fetched{})
-		case now >= f.deadline:
-			err := ErrTimeout
-			if f.last != nil {
-				err = fmt.Errorf("%w: %w", ErrTimeout, f.last)
-			}
+		case err != nil:
 			c.endFetch(f, Fetched{Err: err})
-		case f.inFlight || now < f.notBefore:
-		case c.err != nil:
-			c.endFetch(f, Fetched{Err: c.err})
-		default:
+		case due:
 			if _, ok := c.node(); ok {
 				c.attemptFetch(now, f)
 			}
 		}
 	}
-}
-
-func (c *Core) fetchDeadline() int64 {
-	d := cluster.Never
-	_, known := c.finder.Node()
-	for _, f := range c.fetches {
-		d = min(d, f.deadline)
-		if !f.inFlight && known {
-			d = min(d, f.notBefore)
-		}
-	}
-	return d
 }
 
 func (c *Core) endFetch(f *fetch, result Fetched) {
@@ -85,29 +59,21 @@ func (c *Core) attemptFetch(now int64, f *fetch) {
 	if m := c.Member(); c.cfg.Protocol == Consumer && m.In() {
 		req.Groups[0].MemberID, req.Groups[0].MemberEpoch = &m.ID, m.Generation
 	}
-	node, _ := c.finder.Node()
 	f.inFlight = true
-	c.send(now, req, lowest, 9, 0, func(now int64, resp kmsg.Response, err error) {
+	c.send(req, lowest, 9, 0, func(now int64, node wire.NodeID, resp kmsg.Response, err error) {
 		if !slices.Contains(c.fetches, f) {
 			return // ended by its deadline
 		}
 		f.inFlight = false
-		if err != nil {
-			if unserved(err) {
-				c.endFetch(f, Fetched{Err: err})
-				return
-			}
-			c.retryFetch(now, f, err)
-			return
+		switch {
+		case err == nil:
+			c.onFetch(now, node, f, resp.(*kmsg.OffsetFetchResponse))
+		case unserved(err):
+			c.endFetch(f, Fetched{Err: err})
+		default:
+			c.later(now, &f.trying, err)
 		}
-		c.onFetch(now, node, f, resp.(*kmsg.OffsetFetchResponse))
 	})
-}
-
-func (c *Core) retryFetch(now int64, f *fetch, err error) {
-	f.last = err
-	f.failures++
-	f.notBefore = now + int64(c.cfg.Backoff.After(f.failures, c.rng))
 }
 
 func (c *Core) onFetch(now int64, node wire.NodeID, f *fetch, resp *kmsg.OffsetFetchResponse) {
@@ -117,7 +83,7 @@ func (c *Core) onFetch(now int64, node wire.NodeID, f *fetch, resp *kmsg.OffsetF
 	case code == 0:
 	case c.passing(node, code) || code == kerr.UnknownMemberID.Code || code == kerr.StaleMemberEpoch.Code:
 		// The last two: the next heartbeat tells what has become of the member.
-		c.retryFetch(now, f, err)
+		c.later(now, &f.trying, err)
 		return
 	default:
 		c.endFetch(f, Fetched{Err: err})
@@ -131,7 +97,7 @@ func (c *Core) onFetch(now int64, node wire.NodeID, f *fetch, resp *kmsg.OffsetF
 			if !answered {
 				a.Code = kerr.UnknownServerError.Code
 			}
-			c.retryFetch(now, f, attempt.NewCodeError(a.Code, nil))
+			c.later(now, &f.trying, attempt.NewCodeError(a.Code, nil))
 			return
 		case a.Code != 0:
 			result.Refused[tp] = attempt.NewCodeError(a.Code, nil)
