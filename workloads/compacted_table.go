@@ -157,7 +157,7 @@ func (w *compactedTable) transact(t *env.Task, s *Site, x *transactions, rng *ra
 	tps := w.partitions()
 	for range 1 + rng.IntN(2*w.params["batch"]-1) {
 		e, record := w.compose(rng, tps[rng.IntN(len(tps))])
-		x.sendAs(x.producer, e, record, func(producer.Result) {})
+		x.send(x.producer, e, record, func(producer.Result) {})
 	}
 	s.sleep(t, time.Duration(rng.IntN(20))*time.Millisecond)
 	if rng.IntN(1000) >= w.params["abort-per-mille"] {

@@ -72,7 +72,7 @@ func (w *feed) produce(t *env.Task, s *Site, name string, i int) {
 	for n := 0; w.goesOn(s, n); n++ {
 		e, record := w.compose(rng, tps[rng.IntN(len(tps))])
 		outstanding++
-		records.sendAs(p, e, record, func(r producer.Result) {
+		records.send(p, e, record, func(r producer.Result) {
 			if w.acknowledged != nil && r.Err == nil {
 				w.acknowledged(s, wire.TopicPartition{Topic: r.Topic, Partition: r.Partition})
 			}

@@ -62,13 +62,9 @@ func newAppends(s *Site, process string, cfg *producer.Config) *appends {
 	}
 }
 
-// send sends a record and records its append; done is called with the result.
-func (a *appends) send(p *client.Producer, tp wire.TopicPartition, value uint64, r producer.Record, done func()) {
-	a.sendAs(p, history.Event{Topic: tp.Topic, Partition: tp.Partition, Value: value}, r, func(producer.Result) { done() })
-}
-
-// sendAs does so with what else the history is to say about the append.
-func (a *appends) sendAs(p *client.Producer, e history.Event, r producer.Record, done func(producer.Result)) {
+// send sends a record and records its append, of which e says what the history is to say
+// besides; done is called with the result.
+func (a *appends) send(p *client.Producer, e history.Event, r producer.Record, done func(producer.Result)) {
 	inFlight := a.cfg.MaxInFlight
 	if a.cfg.Acks == producer.AcksNone {
 		// A request without an answer is in flight for as long as the network likes.

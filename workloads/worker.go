@@ -199,7 +199,7 @@ func (sh *shift) transform(records []consumer.Record) {
 		tp := outputs[sh.rng.IntN(len(outputs))]
 		value, bytes := sh.nextValue(sh.rng)
 		// How it ended tells the commit.
-		sh.txns.sendAs(sh.txns.producer, history.Event{Topic: tp.Topic, Partition: tp.Partition, Value: value, Input: valueOf(r)},
+		sh.txns.send(sh.txns.producer, history.Event{Topic: tp.Topic, Partition: tp.Partition, Value: value, Input: valueOf(r)},
 			producer.Record{Topic: tp.Topic, Partition: tp.Partition, Value: bytes}, func(producer.Result) {})
 		sh.next[r.TopicPartition] = group.Offset{Offset: r.Offset + 1, LeaderEpoch: r.Epoch}
 	}

@@ -473,22 +473,6 @@ func TestMalformedHistoriesAreRefused(t *testing.T) {
 	}
 }
 
-func TestDoubtfulErrorCodesAreUnknown(t *testing.T) {
-	for _, code := range []int16{-1, 3, 6, 7, 20, 56, 46, 12345} {
-		if got := OutcomeOf(code); got != Unknown {
-			t.Errorf("code %d is %s", code, got)
-		}
-	}
-	for _, code := range []int16{19, 47, 87} {
-		if got := OutcomeOf(code); got != Failed {
-			t.Errorf("code %d is %s", code, got)
-		}
-	}
-	if OutcomeOf(0) != OK {
-		t.Error("code 0 is not ok")
-	}
-}
-
 func TestOffsetFromADeposedLeaderIsAllowed(t *testing.T) {
 	history := func(first, second wire.LeaderEpoch) []Event {
 		r := NewRecorder(nil)

@@ -75,35 +75,6 @@ const (
 	Unknown Outcome = "unknown"
 )
 
-// OutcomeOf classifies the Kafka error code of a Produce response. Only codes
-// that a broker sends before it appends mean failure; everything else (time-outs,
-// NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS_AFTER_APPEND, unknown errors,
-// UNKNOWN_TOPIC_OR_PARTITION, which a leader that stops to be one may give after its
-// append, and DUPLICATE_SEQUENCE_NUMBER, which hides where the first copy is) is
-// unknown, as is a lost connection.
-func OutcomeOf(code int16) Outcome {
-	switch code {
-	case 0:
-		return OK
-	case 2, // CORRUPT_MESSAGE
-		10, // MESSAGE_TOO_LARGE
-		17, // INVALID_TOPIC_EXCEPTION
-		19, // NOT_ENOUGH_REPLICAS
-		21, // INVALID_REQUIRED_ACKS
-		29, // TOPIC_AUTHORIZATION_FAILED
-		32, // INVALID_TIMESTAMP
-		35, // UNSUPPORTED_VERSION
-		45, // OUT_OF_ORDER_SEQUENCE_NUMBER
-		47, // INVALID_PRODUCER_EPOCH
-		59, // UNKNOWN_PRODUCER_ID
-		76, // UNSUPPORTED_COMPRESSION_TYPE
-		87, // INVALID_RECORD
-		90: // PRODUCER_FENCED
-		return Failed
-	}
-	return Unknown
-}
-
 // Acks values of an append.
 const (
 	AcksNone   int8 = 0

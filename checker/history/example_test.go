@@ -13,7 +13,7 @@ func ExampleCheck() {
 
 	send := r.Invoke(history.Event{Time: 10, Func: history.Append, Process: "producer-1", Topic: "orders", Value: 1, Acks: history.AcksAll, Idempotent: true, InFlight: 5})
 	request := r.Invoke(history.Event{Time: 11, Func: history.Request, Process: "producer-1", Topic: "orders", Of: []int64{send}})
-	r.Return(request, history.Event{Time: 19, Outcome: history.OutcomeOf(0)})
+	r.Return(request, history.Event{Time: 19, Outcome: history.OK})
 	r.Return(send, history.Event{Time: 20, Outcome: history.OK, Offset: 0})
 
 	final := r.Invoke(history.Event{Time: 90, Func: history.Final, Process: "reader", Topic: "orders"})

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -114,46 +113,6 @@ func (o *office) toNode(node wire.NodeID) route {
 		_, known := o.net.meta.Addr(node)
 		return node, known
 	}
-}
-
-// ReplicaSize is what one replica takes up on a broker's disk.
-type ReplicaSize struct {
-	wire.TopicPartition
-	Node wire.NodeID
-	// Bytes are those of the record files.
-	Bytes int64
-	// Lag is in records.
-	Lag int64
-}
-
-// DescribeLogDirs lists the replicas on the broker that is asked, sorted.
-func (a *Admin) DescribeLogDirs(t *env.Task, node wire.NodeID) ([]ReplicaSize, error) {
-	var sizes []ReplicaSize
-	err := a.run(t, operation{
-		to: a.toNode(node), minVersion: 1, maxVersion: 4,
-		request: func(time.Duration) kmsg.Request { return kmsg.NewPtrDescribeLogDirsRequest() },
-		read: func(r kmsg.Response) (int16, *string) {
-			resp := r.(*kmsg.DescribeLogDirsResponse)
-			sizes = nil
-			for i := range resp.Dirs {
-				if resp.Dirs[i].ErrorCode != 0 {
-					return resp.Dirs[i].ErrorCode, nil
-				}
-				for _, rt := range resp.Dirs[i].Topics {
-					for _, p := range rt.Partitions {
-						sizes = append(sizes, ReplicaSize{
-							TopicPartition: wire.TopicPartition{Topic: rt.Topic, Partition: p.Partition}, Node: node, Bytes: p.Size, Lag: p.OffsetLag,
-						})
-					}
-				}
-			}
-			return resp.ErrorCode, nil
-		},
-	})
-	slices.SortFunc(sizes, func(a, b ReplicaSize) int {
-		return cmp.Or(a.Compare(b.TopicPartition), cmp.Compare(a.Node, b.Node))
-	})
-	return sizes, err
 }
 
 // ElectionType is which leader an election is for (KIP-460).

@@ -34,12 +34,6 @@ func (r *reader) SeekTo(tp wire.TopicPartition, to consumer.Reset, timestamp int
 	r.net.kick()
 }
 
-// Pause keeps a partition from being read, or lets it go on.
-func (r *reader) Pause(tp wire.TopicPartition, paused bool) {
-	r.core.Pause(tp, paused)
-	r.net.kick()
-}
-
 // Position is where the next record is expected; ok is false while there is none.
 func (r *reader) Position(tp wire.TopicPartition) (p consumer.Position, ok bool) {
 	return r.core.Position(tp)

@@ -196,9 +196,6 @@ func (g *GroupConsumer) change(t *env.Task) bool {
 // Assignment lists the partitions held, sorted.
 func (g *GroupConsumer) Assignment() []wire.TopicPartition { return g.core.Assignment() }
 
-// State of the membership, in words of package group; for people.
-func (g *GroupConsumer) State() string { return g.member.State() }
-
 // Metadata is what a transactional producer needs to send offsets on behalf of this
 // member: the member as of the latest generation or epoch that it has joined, also when it
 // was fenced since. Before it has joined there is none (generation -1, no member).

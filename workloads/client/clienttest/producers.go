@@ -63,9 +63,6 @@ func (p *Partition) note(b Batch) {
 	w.next = wire.AddSequence(h.LastSequence(), 1)
 }
 
-// Forget drops what the partition knows of producers, as when their state has expired.
-func (p *Partition) Forget() { p.writers = nil }
-
 // check tells whether a batch may be appended, or where it already is.
 func (p *Partition) check(h *wire.BatchHeader) (code int16, at wire.Offset) {
 	if !h.HasProducer() {

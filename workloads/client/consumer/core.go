@@ -198,9 +198,6 @@ func (c *Core) SeekTo(tp wire.TopicPartition, to Reset, timestamp int64) {
 	c.part(tp).reset(to, timestamp)
 }
 
-// Pause keeps an assigned partition from being fetched and taken, or lets it go on.
-func (c *Core) Pause(tp wire.TopicPartition, paused bool) { c.part(tp).paused = paused }
-
 // Position is the offset after the last record taken, with that record's epoch.
 func (c *Core) Position(tp wire.TopicPartition) (Position, bool) {
 	p := c.part(tp)

@@ -56,29 +56,20 @@ func (c *Core) Take() ([]Record, []Event) {
 	if room <= 0 {
 		room = 500
 	}
-	var paused []*partition
 	for len(c.arrived) > 0 && len(out) < room {
 		p := c.arrived[0]
-		if p.paused && !p.data.empty() {
-			paused = append(paused, p)
-			c.arrived = c.arrived[1:]
-			continue
-		}
 		out = c.takeFrom(p, out, room)
 		if p.data.empty() {
 			c.arrived = c.arrived[1:]
 		}
 	}
-	c.arrived = append(paused, c.arrived...)
 	events := c.events
 	c.events = nil
 	return out, events
 }
 
 // HasData tells whether Take may give anything.
-func (c *Core) HasData() bool {
-	return len(c.events) > 0 || slices.ContainsFunc(c.arrived, func(p *partition) bool { return !p.paused })
-}
+func (c *Core) HasData() bool { return len(c.events) > 0 || len(c.arrived) > 0 }
 
 // takeFrom moves records of one partition to out until there are room of them or the
 // data end.

@@ -23,8 +23,7 @@ func (s state) String() string {
 // partition is one assigned partition.
 type partition struct {
 	wire.TopicPartition
-	state  state
-	paused bool
+	state state
 	// pos is valid while validating and fetching, and while stopped if hasPos.
 	pos    Position
 	hasPos bool

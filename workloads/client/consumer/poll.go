@@ -33,7 +33,7 @@ func (c *Core) Poll(now int64) []attempt.Request {
 		}
 		// Also while a request is under way: an answer of the old leader must not count.
 		p.meetLeader(leader.Epoch)
-		if p.pending != 0 || p.state == fetching && (p.paused || !p.data.empty()) {
+		if p.pending != 0 || p.state == fetching && !p.data.empty() {
 			continue
 		}
 		if p.notBefore > now {

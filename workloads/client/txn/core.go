@@ -121,9 +121,8 @@ func New(cfg Config, prod *producer.Core, meta *cluster.Metadata, rng *rand.Rand
 	return c
 }
 
-// State is where the producer is; Cause is why, if that is Abortable or Fatal.
+// State is where the producer is.
 func (c *Core) State() State { return c.state }
-func (c *Core) Cause() error { return c.cause }
 
 // Session is the producer id and epoch of the transaction.
 func (c *Core) Session() producer.Session { return c.session }
