@@ -312,7 +312,8 @@ func (fs *fetchers) actOn(p *partition, s replica.FollowerStep, records []byte) 
 			finish(err, func(now int64) replica.FollowerStep { return follower.OnAppended(now, p.log.LogEndOffset()) })
 		})
 	case replica.OpTruncate, replica.OpRestart:
-		n.env.Trace.Event(env.Info, "follower-truncated", env.S("partition", p.tp.String()),
+		n.replicas.changes.truncated++
+		n.env.Trace.Event(env.Detail, "follower-truncated", env.S("partition", p.tp.String()),
 			env.I("to", s.Offset), env.I("end", p.log.LogEndOffset()), env.I("epoch", epoch))
 		if s.BelowHighWatermark {
 			n.env.Trace.Event(env.Warn, "truncated-below-high-watermark", env.S("partition", p.tp.String()), env.I("to", s.Offset))

@@ -146,6 +146,7 @@ func (l *lifecycle) register() {
 
 func (l *lifecycle) heartbeat() {
 	n := l.n
+	n.replicas.report() // at a pace that people can follow
 	req := kmsg.NewPtrBrokerHeartbeatRequest()
 	req.BrokerID, req.BrokerEpoch = int32(n.cfg.NodeID), int64(n.brokerEpoch)
 	req.CurrentMetadataOffset = int64(n.applied) - 1

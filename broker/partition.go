@@ -160,8 +160,9 @@ func (p *partition) lead() {
 	for _, id := range m.Replicas {
 		start.Brokers[id] = p.n.brokerState(id)
 	}
-	p.n.env.Trace.Event(env.Info, "became-leader", env.S("partition", p.tp.String()),
+	p.n.env.Trace.Event(env.Detail, "became-leader", env.S("partition", p.tp.String()),
 		env.I("epoch", m.LeaderEpoch), env.I("end", start.LogEnd), env.I("hw", p.hw))
+	p.n.replicas.changes.led++
 	p.isrSize = len(m.ISR)
 	c := p.replicaConfig()
 	var change replica.LeaderChange
@@ -221,7 +222,8 @@ func (p *partition) resign(code int16) {
 		return
 	}
 	p.hw = p.leader.HighWatermark()
-	p.n.env.Trace.Event(env.Info, "resigned", env.S("partition", p.tp.String()), env.I("epoch", p.leader.LeaderEpoch()))
+	p.n.replicas.changes.resigned++
+	p.n.env.Trace.Event(env.Detail, "resigned", env.S("partition", p.tp.String()), env.I("epoch", p.leader.LeaderEpoch()))
 	p.leader = nil
 	p.probe()
 	p.uncoordinate()
@@ -262,12 +264,13 @@ func (p *partition) advanced() {
 func (p *partition) apply(c replica.LeaderChange) {
 	p.probe()
 	if c.ISR {
-		kind, size := "isr-expanded", len(p.leader.Snapshot().Partition.ISR)
+		kind, count, size := "isr-expanded", &p.n.replicas.changes.expanded, len(p.leader.Snapshot().Partition.ISR)
 		if size < p.isrSize {
-			kind = "isr-shrunk"
+			kind, count = "isr-shrunk", &p.n.replicas.changes.shrunk
 		}
+		*count++
 		p.isrSize = size
-		p.n.env.Trace.Event(env.Info, kind, env.S("partition", p.tp.String()), env.I("size", int32(size)))
+		p.n.env.Trace.Event(env.Detail, kind, env.S("partition", p.tp.String()), env.I("size", int32(size)))
 	}
 	if c.HighWatermark || c.ISR {
 		p.release()

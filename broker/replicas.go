@@ -26,6 +26,23 @@ type replicas struct {
 	busy map[wire.TopicPartition]bool
 	// open is set by activate.
 	open bool
+	// changes is what has happened since report.
+	changes replicaChanges
+}
+
+// replicaChanges counts what happens to partitions. A broker has thousands, and they mostly
+// change together.
+type replicaChanges struct{ led, resigned, shrunk, expanded, truncated, strays int }
+
+// report sums up for people what each partition tells as [env.Detail].
+func (rs *replicas) report() {
+	c := rs.changes
+	if c == (replicaChanges{}) {
+		return
+	}
+	rs.changes = replicaChanges{}
+	rs.n.env.Trace.Event(env.Info, "partitions-changed", env.I("became-leader", c.led), env.I("resigned", c.resigned),
+		env.I("isr-shrunk", c.shrunk), env.I("isr-expanded", c.expanded), env.I("truncated", c.truncated), env.I("stray", c.strays))
 }
 
 type recoveredLog struct {
@@ -229,7 +246,8 @@ func (rs *replicas) removeStrays() {
 	}
 	slices.SortFunc(tps, wire.TopicPartition.Compare)
 	for _, tp := range tps {
-		rs.n.env.Trace.Event(env.Info, "stray-partition", env.S("partition", tp.String()))
+		rs.changes.strays++
+		rs.n.env.Trace.Event(env.Detail, "stray-partition", env.S("partition", tp.String()))
 		rec := rs.recovered[tp]
 		delete(rs.recovered, tp)
 		rs.drop(storage.Partition{TopicPartition: tp, TopicID: rec.id})
@@ -258,12 +276,7 @@ func (rs *replicas) retain() {
 		if p.log == nil || p.err != nil || !p.topic.Delete() {
 			continue
 		}
-		p.log.ApplyRetention(p.highWatermark(), func(segments int, err error) {
-			if segments > 0 {
-				rs.n.env.Trace.Event(env.Info, "segments-deleted", env.S("partition", p.tp.String()), env.I("segments", int32(segments)))
-			}
-			p.logStartMoved()
-		})
+		p.log.ApplyRetention(p.highWatermark(), func(int, error) { p.logStartMoved() }) // the log tells
 	}
 }
 

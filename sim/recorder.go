@@ -23,7 +23,7 @@ type JSONRecorder struct {
 // NewJSONRecorder writes to w; buffer it, a line is one Write.
 func NewJSONRecorder(w io.Writer) *JSONRecorder { return &JSONRecorder{w: w} }
 
-var levelNames = [...]string{env.Debug: "debug", env.Info: "info", env.Warn: "warn", env.Error: "error"}
+var levelNames = [...]string{env.Debug: "debug", env.Detail: "detail", env.Info: "info", env.Warn: "warn", env.Error: "error"}
 
 // Record implements Recorder.
 func (j *JSONRecorder) Record(k *Kernel, r *Record) {

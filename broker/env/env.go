@@ -87,6 +87,9 @@ type Level int8
 
 const (
 	Debug Level = iota
+	// Detail is what happens to one partition of perhaps thousands at once. A simulation
+	// tells it; in real mode it is told with Debug, and something sums it up as Info.
+	Detail
 	Info
 	Warn
 	Error

@@ -20,7 +20,7 @@ func newTracer(w io.Writer, level env.Level) env.Tracer {
 
 func logLevel(l env.Level) slog.Level {
 	switch l {
-	case env.Debug:
+	case env.Debug, env.Detail:
 		return slog.LevelDebug
 	case env.Info:
 		return slog.LevelInfo

@@ -167,7 +167,7 @@ func (l *Log) truncate(t *env.Task, to wire.Offset) error {
 	if l.epochs.truncate(l.logEnd) {
 		l.saveEpochs()
 	}
-	l.trace(env.Info, "log-truncated", env.I("from", from), env.I("to", l.logEnd))
+	l.trace(env.Detail, "log-truncated", env.I("from", from), env.I("to", l.logEnd))
 	return nil
 }
 
@@ -222,7 +222,7 @@ func (l *Log) startOver(t *env.Task, start wire.Offset) error {
 	if l.epochs.truncate(0) {
 		l.saveEpochs()
 	}
-	l.trace(env.Info, "log-truncated-fully", env.I("from", from), env.I("start", start))
+	l.trace(env.Detail, "log-truncated-fully", env.I("from", from), env.I("start", start))
 	return nil
 }
 

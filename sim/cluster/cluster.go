@@ -47,7 +47,7 @@ func DefaultConfig() Config {
 	return Config{
 		Nodes: 3, Voters: 3,
 		Net: netsim.DefaultConfig(), Disk: disk.DefaultConfig(), CPU: DefaultCPU(),
-		Trace: env.Info, RestartDelay: 500 * time.Millisecond,
+		Trace: env.Detail, RestartDelay: 500 * time.Millisecond,
 	}
 }
 

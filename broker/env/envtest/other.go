@@ -96,7 +96,7 @@ func chargingIsHarmless(s *suite) {
 
 func eventsAreTaken(s *suite) {
 	s.play(0, func(s *script) {
-		for _, level := range []env.Level{env.Debug, env.Info, env.Warn, env.Error} {
+		for _, level := range []env.Level{env.Debug, env.Detail, env.Info, env.Warn, env.Error} {
 			s.Trace.Event(level, "contract-tested")
 			s.Trace.Event(level, "contract-tested", env.S("text", "with \"quotes\"\nand lines"), env.I("count", int32(-7)), env.Err(nil))
 		}
