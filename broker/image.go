@@ -2,7 +2,9 @@ package broker
 
 import (
 	"fmt"
+	"strings"
 
+	"odradek/broker/controller"
 	"odradek/broker/env"
 	"odradek/broker/metadata"
 	"odradek/broker/storage"
@@ -141,9 +143,24 @@ func (n *Node) caughtUp() {
 func (n *Node) registrationReplayed() {
 	if n.life != nil && !n.ready && n.brokerEpoch != wire.NoBrokerEpoch && n.applied > wire.Offset(n.brokerEpoch) {
 		n.ready = true
+		n.noteFeatures()
 		n.replicas.activate()
 		n.life.step()
 		n.serveEarly()
+	}
+}
+
+// noteFeatures tells people of features that a new cluster would have. One that began with
+// an earlier version, or that was downgraded, keeps its levels until somebody raises them.
+func (n *Node) noteFeatures() {
+	var behind []string
+	for _, f := range controller.DefaultFeatures() {
+		if n.image.FeatureLevel(f.Name) < f.Level {
+			behind = append(behind, fmt.Sprintf("%s=%d", f.Name, f.Level))
+		}
+	}
+	if len(behind) > 0 {
+		n.env.Trace.Event(env.Info, "features-behind", env.S("once-every-node-runs-this-version", "odradek feature upgrade "+strings.Join(behind, " ")))
 	}
 }
 
