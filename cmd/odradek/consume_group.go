@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -50,6 +51,14 @@ func (f *consumeFlags) consumeAsMember(ctx context.Context, c *cobra.Command, to
 		return err
 	}
 	defer cl.CloseAllowingRebalance()
+	// A member of a group waits for a topic to come; who misspelt one should not.
+	details, err := kadm.NewClient(cl).ListTopicsWithInternal(ctx, topic)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return explain("topic "+topic, err, "")
+	}
 	out := bufio.NewWriterSize(c.OutOrStdout(), 64<<10)
 	err = f.pumpGroup(ctx, cl, out, print)
 	// Also after an interrupt: what was printed is done with.
