@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,14 +15,8 @@ import (
 )
 
 func brokerCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "broker",
-		Short: "See brokers, forget those that are gone",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(brokerListCommand(), brokerUnregisterCommand())
-	return c
+	return family(&cobra.Command{Use: "broker", Short: "See brokers, forget those that are gone"},
+		brokerListCommand(), brokerUnregisterCommand())
 }
 
 // brokerSummary is a broker on one line.
@@ -37,9 +30,16 @@ type brokerSummary struct {
 	Replicas   int    `json:"replicas"` // partitions
 }
 
+var brokerTable = table[brokerSummary]{"BROKER\tADDRESS\tRACK\tSTATE\tLEADS\tREPLICAS\t", func(b brokerSummary) []any {
+	role := ""
+	if b.Controller {
+		role = "controller"
+	}
+	return []any{b.ID, b.Address, orDash(b.Rack), b.State, b.Leads, b.Replicas, role}
+}}
+
 func brokerListCommand() *cobra.Command {
-	var f clientFlags
-	var asJSON bool
+	var f listFlags
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List brokers, also those that are down",
@@ -53,29 +53,11 @@ controller: it is down, starting, or cut off.`,
 				if err != nil {
 					return err
 				}
-				table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-				if !asJSON {
-					fmt.Fprintln(table, "BROKER\tADDRESS\tRACK\tSTATE\tLEADS\tREPLICAS\t")
-				}
-				for _, b := range brokers {
-					if asJSON {
-						if err := printJSON(c.OutOrStdout(), b); err != nil {
-							return err
-						}
-						continue
-					}
-					role := ""
-					if b.Controller {
-						role = "controller"
-					}
-					fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%d\t%s\n", b.ID, b.Address, orDash(b.Rack), b.State, b.Leads, b.Replicas, role)
-				}
-				return table.Flush()
+				return brokerTable.show(c, f.asJSON, brokers, "no brokers")
 			})
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
 }
 

@@ -83,6 +83,28 @@ func (f *clientFlags) within(ctx context.Context) (context.Context, context.Canc
 	return context.WithTimeout(ctx, 2*f.timeout)
 }
 
+// persist asks again as long as the answer is one that time mends: a coordinator's topic
+// that is being made, a leader that has just changed. A topic that is not there will not
+// come.
+func persist(ctx context.Context, ask func() error) error {
+	var before error
+	for {
+		err := ask()
+		switch {
+		case before != nil && ctx.Err() != nil:
+			return before // which tells more than that there was no time left
+		case err == nil || !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition):
+			return err
+		}
+		before = err
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // cause strips a client's account of how it tried from the error that made it fail.
 func cause(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -127,6 +149,8 @@ func explain(what string, err error, message string) error {
 		hint = "the topic's max.message.bytes is smaller"
 	case errors.Is(err, kerr.LeaderNotAvailable), errors.Is(err, kerr.NotLeaderForPartition):
 		hint = "the partition has no leader at present; odradek topic describe shows its replicas"
+	case errors.Is(err, kerr.CoordinatorNotAvailable):
+		hint = "__consumer_offsets or __transaction_state has no leader for it, or wants more brokers than are up; odradek topic list --internal shows them"
 	case errors.Is(err, kerr.NotController):
 		hint = "the cluster has no controller at present; try again"
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -190,21 +189,23 @@ func (s *span) pass(r *kgo.Record, bounded bool) (inside, last bool) {
 
 // listOffsets asks about offsets until every partition has an answer: a partition whose
 // leader has just changed has none for a moment.
-func listOffsets(ctx context.Context, ask func() (kadm.ListedOffsets, error)) (kadm.ListedOffsets, error) {
-	for {
-		list, err := ask()
-		if err == nil {
+func listOffsets(ctx context.Context, ask func() (kadm.ListedOffsets, error)) (list kadm.ListedOffsets, err error) {
+	err = persist(ctx, func() error {
+		if list, err = ask(); err == nil {
 			err = list.Error()
 		}
-		if err == nil || !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return list, err
-		}
-		select {
-		case <-ctx.Done():
-			return list, err
-		case <-time.After(50 * time.Millisecond):
-		}
+		return err
+	})
+	return list, err
+}
+
+// logBounds asks where the logs of topics begin and end.
+func logBounds(ctx context.Context, adm *kadm.Client, topics ...string) (start, end kadm.ListedOffsets, err error) {
+	start, err = listOffsets(ctx, func() (kadm.ListedOffsets, error) { return adm.ListStartOffsets(ctx, topics...) })
+	if err == nil {
+		end, err = listOffsets(ctx, func() (kadm.ListedOffsets, error) { return adm.ListEndOffsets(ctx, topics...) })
 	}
+	return start, end, err
 }
 
 // span asks the cluster where the partitions begin and end now.

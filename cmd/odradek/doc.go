@@ -10,7 +10,7 @@
 //   - serve.go, serve_config.go, server.go: the broker on TCP and files.
 //   - topic.go, produce.go, consume.go, group.go, txn.go, reassign.go, broker.go, config.go,
 //     feature.go and what continues them: the console, an ordinary Kafka client (client.go)
-//     that works against any Kafka cluster.
+//     that works against any Kafka cluster; list.go prints what they show.
 //
 // # Imports
 //

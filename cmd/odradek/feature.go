@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,17 +15,13 @@ import (
 )
 
 func featureCommand() *cobra.Command {
-	c := &cobra.Command{
+	return family(&cobra.Command{
 		Use:   "feature",
 		Short: "See and change the cluster's feature levels",
 		Long: `See and change the feature levels that the cluster has agreed on (KIP-584). A new version
 of the broker runs with the levels of the old one until they are raised: restart every
 node with it, then upgrade. Once raised, old versions cannot come back.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(featureListCommand(), featureChangeCommand("upgrade", 1), featureChangeCommand("downgrade", 2))
-	return c
+	}, featureListCommand(), featureChangeCommand("upgrade", 1), featureChangeCommand("downgrade", 2))
 }
 
 // featureLevel is a feature on one line.
@@ -38,9 +33,12 @@ type featureLevel struct {
 	Max int16 `json:"max"`
 }
 
+var featureTable = table[featureLevel]{"FEATURE\tLEVEL\tSUPPORTED", func(l featureLevel) []any {
+	return []any{l.Name, l.Level, fmt.Sprintf("%d-%d", l.Min, l.Max)}
+}}
+
 func featureListCommand() *cobra.Command {
-	var f clientFlags
-	var asJSON bool
+	var f listFlags
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List features with their levels, and those that all brokers support",
@@ -56,23 +54,11 @@ func featureListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-				if !asJSON {
-					fmt.Fprintln(table, "FEATURE\tLEVEL\tSUPPORTED")
-				}
-				for _, l := range features {
-					if !asJSON {
-						fmt.Fprintf(table, "%s\t%d\t%d-%d\n", l.Name, l.Level, l.Min, l.Max)
-					} else if err := printJSON(c.OutOrStdout(), l); err != nil {
-						return err
-					}
-				}
-				return table.Flush()
+				return featureTable.show(c, f.asJSON, features, "no features")
 			})
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
 }
 
@@ -149,10 +135,7 @@ func featureChangeCommand(verb string, how int8) *cobra.Command {
 						code, message = r.ErrorCode, r.ErrorMessage
 					}
 				}
-				if message == nil {
-					message = new(string)
-				}
-				return explain("changing features", kerr.ErrorForCode(code), *message)
+				return explain("changing features", kerr.ErrorForCode(code), said(message))
 			})
 			if err != nil {
 				return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,12 +14,12 @@ import (
 )
 
 func groupResetCommand() *cobra.Command {
-	var f clientFlags
+	var f listFlags
 	var topics []string
 	var partitions []int32
 	var to string
 	var by int64
-	var execute, asJSON bool
+	var execute bool
 	c := &cobra.Command{
 		Use:   "reset-offsets GROUP",
 		Short: "Say from where a group reads on",
@@ -77,28 +76,10 @@ partitions with a committed offset are meant.`,
 						return err
 					}
 				}
-				table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-				if !asJSON {
-					fmt.Fprintln(table, "TOPIC\tPARTITION\tFROM\tTO")
-				}
-				for i := range moves {
-					m := &moves[i]
-					if asJSON {
-						if err := printJSON(c.OutOrStdout(), m); err != nil {
-							return err
-						}
-						continue
-					}
-					from := "-"
-					if m.From >= 0 {
-						from = fmt.Sprint(m.From)
-					}
-					fmt.Fprintf(table, "%s\t%d\t%s\t%d\n", m.Topic, m.Partition, from, m.To)
-				}
-				if err := table.Flush(); err != nil {
+				if err := offsetMoveTable.show(c, f.asJSON, moves, "nothing to change"); err != nil {
 					return err
 				}
-				if !execute {
+				if !execute && len(moves) > 0 {
 					fmt.Fprintln(c.ErrOrStderr(), "nothing is changed yet; --execute does it")
 				}
 				return nil
@@ -112,7 +93,6 @@ partitions with a committed offset are meant.`,
 	fl.StringVar(&to, "to", "", "where to read on")
 	fl.Int64Var(&by, "by", 0, "how many records to move forward, or with a minus back")
 	fl.BoolVar(&execute, "execute", false, "change it")
-	fl.BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
 }
 
@@ -126,9 +106,17 @@ type offsetMove struct {
 	start, end, since int64 // of the log
 }
 
+var offsetMoveTable = table[offsetMove]{"TOPIC\tPARTITION\tFROM\tTO", func(m offsetMove) []any {
+	return []any{m.Topic, m.Partition, offsetOrDash(m.From), m.To}
+}}
+
 // planReset finds the partitions that are meant, and where each goes.
 func planReset(ctx context.Context, adm *kadm.Client, group string, topics []string, partitions []int32, where func(*offsetMove) int64, target start) ([]offsetMove, error) {
-	committed, err := adm.FetchOffsets(ctx, group)
+	var committed kadm.OffsetResponses
+	err := persist(ctx, func() (err error) {
+		committed, err = adm.FetchOffsets(ctx, group)
+		return err
+	})
 	if err != nil {
 		return nil, explain("group "+group, err, "")
 	}
@@ -138,23 +126,13 @@ func planReset(ctx context.Context, adm *kadm.Client, group string, topics []str
 	if len(topics) == 0 {
 		return nil, fmt.Errorf("group %s has no committed offsets; --topic says which topics are meant", group)
 	}
-	list := func(ask func() (kadm.ListedOffsets, error)) (kadm.ListedOffsets, error) {
-		l, err := listOffsets(ctx, ask)
-		return l, explain("asking for offsets", err, "")
-	}
-	begin, err := list(func() (kadm.ListedOffsets, error) { return adm.ListStartOffsets(ctx, topics...) })
-	if err != nil {
-		return nil, err
-	}
-	end, err := list(func() (kadm.ListedOffsets, error) { return adm.ListEndOffsets(ctx, topics...) })
-	if err != nil {
-		return nil, err
-	}
+	begin, end, err := logBounds(ctx, adm, topics...)
 	since := end
-	if target.kind == fromTime {
-		if since, err = list(func() (kadm.ListedOffsets, error) { return adm.ListOffsetsAfterMilli(ctx, target.n, topics...) }); err != nil {
-			return nil, err
-		}
+	if err == nil && target.kind == fromTime {
+		since, err = listOffsets(ctx, func() (kadm.ListedOffsets, error) { return adm.ListOffsetsAfterMilli(ctx, target.n, topics...) })
+	}
+	if err != nil {
+		return nil, explain("asking for offsets", err, "")
 	}
 	var moves []offsetMove
 	for topic, list := range end {

@@ -29,12 +29,13 @@ deterministic simulation and for real.
   odradek txn list            see transactions, end those that hang
   odradek reassign            move partitions to other brokers
   odradek broker list         see brokers, forget those that are gone
-  odradek config describe     see and change configs of brokers and topics
+  odradek config describe     see and change configs of brokers, topics, groups
   odradek feature list        see and change feature levels`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(wrongFlag)
 	addCommands(root)
 	switch err := root.Execute(); {
 	case err == nil:
@@ -49,5 +50,6 @@ deterministic simulation and for real.
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
 	root.AddCommand(serveCommand())
-	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand(), reassignCommand(), featureCommand(), brokerCommand(), configCommand())
+	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand())
+	root.AddCommand(reassignCommand(), featureCommand(), brokerCommand(), configCommand())
 }

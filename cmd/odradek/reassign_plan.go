@@ -3,13 +3,83 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
 )
+
+func reassignPlanCommand() *cobra.Command {
+	var f clientFlags
+	var topics []string
+	var brokers []int32
+	var out string
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Write a plan that spreads partitions over the given brokers",
+		Long: `Write a plan to --out or standard output, as JSON that kafka-reassign-partitions.sh reads, too.
+Replicas stay where they are if they may; the others go where there are fewest. The
+replication factors stay. Edit it, or write one by hand: the first replica is the
+preferred leader.`,
+		Example: "  odradek reassign plan --brokers 1,2,3,4 --out plan.json\n  odradek reassign plan --topic orders --brokers 2,3,4 --out plan.json",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
+				m, err := adm.Metadata(ctx, topics...)
+				if err != nil {
+					return explain("listing topics", err, "")
+				}
+				alive := m.Brokers.NodeIDs()
+				if len(brokers) == 0 {
+					brokers = alive
+				}
+				for _, id := range brokers {
+					if !slices.Contains(alive, id) {
+						return fmt.Errorf("--brokers %d: no such broker is alive; there are %s", id, ids(alive))
+					}
+				}
+				now, err := placement(m)
+				if err != nil {
+					return err
+				}
+				plan, err := spread(now, slices.Compact(slices.Sorted(slices.Values(brokers))))
+				if err != nil {
+					return err
+				}
+				if out == "" {
+					return printJSON(c.OutOrStdout(), plan)
+				}
+				return plan.write(out)
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().StringArrayVar(&topics, "topic", nil, "a topic to move (may be repeated; default: all)")
+	c.Flags().Int32SliceVar(&brokers, "brokers", nil, "brokers that shall have replicas (default: all that are alive)")
+	c.Flags().StringVarP(&out, "out", "o", "", "the file to write, instead of standard output")
+	return c
+}
+
+func placement(m kadm.Metadata) ([]placed, error) {
+	var now []placed
+	for _, t := range m.Topics.Sorted() {
+		if t.Err != nil {
+			return nil, explain("topic "+t.Topic, t.Err, "")
+		}
+		for _, p := range t.Partitions.Sorted() {
+			now = append(now, placed{t.Topic, p.Partition, p.Replicas})
+		}
+	}
+	return now, nil
+}
 
 // reassignment says which brokers shall have which partitions, in the form of Kafka's
 // kafka-reassign-partitions.sh, so that the files of one work with the other.
@@ -64,11 +134,49 @@ func readReassignment(path string, stdin io.Reader) (*reassignment, error) {
 	return &r, nil
 }
 
+// write writes the plan to a file, all of it or nothing: half a plan, or the old one lost,
+// would be worse than none.
+func (r *reassignment) write(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(printJSON(f, r), f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the error that counts is the first
+	}
+	return err
+}
+
 // placed is a partition as it is now.
 type placed struct {
 	topic     string
 	partition int32
 	replicas  []int32
+}
+
+// tooFew complains of topics with more replicas than there are brokers for.
+func tooFew(now []placed, brokers []int32) error {
+	factors := make(map[string]int)
+	want := 0
+	for _, p := range now {
+		if n := len(p.replicas); n > len(brokers) {
+			factors[p.topic] = max(factors[p.topic], n)
+			want = max(want, n)
+		}
+	}
+	if len(factors) == 0 {
+		return nil
+	}
+	var topics []string
+	for _, name := range sortedKeys(factors) {
+		topics = append(topics, fmt.Sprintf("%s has replication factor %d", name, factors[name]))
+	}
+	return fmt.Errorf("%s, more than the %s of the plan: name at least %d brokers (--brokers), or only other topics (--topic), or write a plan with fewer replicas by hand",
+		strings.Join(topics, ", "), counted(len(brokers), "broker"), want)
 }
 
 // spread moves partitions to the given brokers, keeping every replica that may stay, each
@@ -81,13 +189,16 @@ func spread(now []placed, brokers []int32) (*reassignment, error) {
 	replicas, leaders := make(map[int32]int), make(map[int32]int)
 	total := 0
 	for _, p := range now {
-		if len(p.replicas) > len(brokers) {
-			return nil, fmt.Errorf("%s-%d has %s, more than the %s", p.topic, p.partition, counted(len(p.replicas), "replica"), counted(len(brokers), "broker"))
-		}
 		total += len(p.replicas)
 	}
-	if len(brokers) == 0 {
-		return nil, errors.New("no brokers")
+	switch {
+	case len(now) == 0:
+		return nil, errors.New("there are no topics to move")
+	case len(brokers) == 0:
+		return nil, errors.New("there are no brokers to move to")
+	}
+	if err := tooFew(now, brokers); err != nil {
+		return nil, err
 	}
 	limit := (total + len(brokers) - 1) / len(brokers)
 	r := &reassignment{Version: 1}

@@ -52,8 +52,41 @@ func TestSpreadFillsNewBrokersAndDrainsOthers(t *testing.T) {
 			t.Errorf("preferred leaders %v", leaders)
 		}
 	}
-	if _, err := spread(now, []int32{4}); err == nil || !strings.Contains(err.Error(), "t-0 has 2 replicas, more than the 1 broker") {
-		t.Errorf("more replicas than brokers: %v", err)
+}
+
+func TestSpreadNamesTopicsWithTooManyReplicas(t *testing.T) {
+	now := []placed{{"small", 0, []int32{1}}, {"b", 0, []int32{1, 2}}, {"b", 1, []int32{1, 2, 3}}, {"a", 0, []int32{1, 2}}}
+	_, err := spread(now, []int32{4})
+	want := "a has replication factor 2, b has replication factor 3, more than the 1 broker of the plan: name at least 3 brokers"
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if _, err := spread(nil, []int32{4}); err == nil {
+		t.Error("a plan for no topics")
+	}
+}
+
+// What is in the way of a plan leaves the plan before it whole, and no other file.
+func TestPlansAreWrittenWholeOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "plan.json")
+	r := &reassignment{Version: 1, Partitions: []partitionAssignment{{Topic: "t", Replicas: []int32{1}}}}
+	if err := r.write(path); err != nil {
+		t.Fatal(err)
+	}
+	read, err := readReassignment(path, nil)
+	if diff := cmp.Diff(r, read); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "taken", "by a directory"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.write(filepath.Join(dir, "taken")); err == nil {
+		t.Error("a directory was overwritten")
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v, %v is left", err, files)
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,14 +14,8 @@ import (
 )
 
 func topicCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "topic",
-		Short: "See and change topics",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(topicListCommand(), topicDescribeCommand(), topicCreateCommand(), topicAlterCommand(), topicElectLeadersCommand(), topicDeleteCommand())
-	return c
+	return family(&cobra.Command{Use: "topic", Short: "See and change topics"},
+		topicListCommand(), topicDescribeCommand(), topicCreateCommand(), topicAlterCommand(), topicElectLeadersCommand(), topicDeleteCommand())
 }
 
 // topicSummary is a topic on one line.
@@ -34,13 +26,17 @@ type topicSummary struct {
 	ReplicationFactor int    `json:"replicationFactor"`
 }
 
+var topicTable = table[topicSummary]{"TOPIC\tPARTITIONS\tREPLICAS", func(t topicSummary) []any {
+	return []any{t.Name, t.Partitions, t.ReplicationFactor}
+}}
+
 func topicListCommand() *cobra.Command {
-	var f clientFlags
-	var asJSON, internal bool
+	var f listFlags
+	var internal bool
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List topics",
-		Example: "  odradek topic list\n  odradek topic list --json | jq -r .name",
+		Example: "  odradek topic list\n  odradek topic list --json | jq -r '.name?'",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
@@ -51,30 +47,17 @@ func topicListCommand() *cobra.Command {
 				if !internal {
 					topics.FilterInternal()
 				}
-				return listTopics(c.OutOrStdout(), topics, asJSON)
+				var list []topicSummary
+				for _, t := range topics.Sorted() {
+					list = append(list, topicSummary{t.Topic, wire.UUID(t.ID).String(), len(t.Partitions), t.Partitions.NumReplicas()})
+				}
+				return topicTable.show(c, f.asJSON, list, "no topics")
 			})
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	c.Flags().BoolVar(&internal, "internal", false, "the broker's own topics, too")
 	return c
-}
-
-func listTopics(w io.Writer, topics kadm.TopicDetails, asJSON bool) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if !asJSON && len(topics) > 0 {
-		fmt.Fprintln(table, "TOPIC\tPARTITIONS\tREPLICAS")
-	}
-	for _, t := range topics.Sorted() {
-		s := topicSummary{Name: t.Topic, ID: wire.UUID(t.ID).String(), Partitions: len(t.Partitions), ReplicationFactor: t.Partitions.NumReplicas()}
-		if !asJSON {
-			fmt.Fprintf(table, "%s\t%d\t%d\n", s.Name, s.Partitions, s.ReplicationFactor)
-		} else if err := printJSON(w, s); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
 }
 
 func topicCreateCommand() *cobra.Command {

@@ -12,7 +12,7 @@ import (
 func topicAlterCommand() *cobra.Command {
 	var f clientFlags
 	var partitions int
-	var set, unset []string
+	var configs configFlags
 	c := &cobra.Command{
 		Use:   "alter NAME",
 		Short: "Add partitions, set and unset configs",
@@ -23,16 +23,12 @@ shows what a topic sets itself.`,
   odradek topic alter orders --config retention.ms=86400000 --delete-config cleanup.policy`,
 		Args: exactlyOne("topic"),
 		RunE: func(c *cobra.Command, args []string) error {
-			values, err := parseConfigs(set)
-			if err != nil {
+			changes, err := configs.changes()
+			switch {
+			case err != nil:
 				return err
-			}
-			if partitions == 0 && len(values) == 0 && len(unset) == 0 {
+			case partitions == 0 && len(changes) == 0:
 				return errors.New("nothing to change: give --partitions, --config or --delete-config")
-			}
-			changes, err := configChanges(values, unset)
-			if err != nil {
-				return err
 			}
 			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
 				if len(changes) > 0 {
@@ -58,20 +54,30 @@ shows what a topic sets itself.`,
 		},
 	}
 	f.add(c)
-	fl := c.Flags()
-	fl.IntVar(&partitions, "partitions", 0, "how many partitions there shall be")
-	fl.StringArrayVar(&set, "config", nil, "a config to set, as name=value (may be repeated)")
-	fl.StringArrayVar(&unset, "delete-config", nil, "a config to unset (may be repeated)")
+	c.Flags().IntVar(&partitions, "partitions", 0, "how many partitions there shall be")
+	configs.add(c)
 	return c
 }
 
-// configChanges turns --config and --delete-config into what a broker is asked.
-func configChanges(set map[string]*string, unset []string) ([]kadm.AlterConfig, error) {
+// configFlags are the flags of a command that changes configs.
+type configFlags struct{ set, unset []string }
+
+func (f *configFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.set, "config", nil, "a config to set, as name=value (may be repeated)")
+	c.Flags().StringArrayVar(&f.unset, "delete-config", nil, "a config to unset (may be repeated)")
+}
+
+// changes is what a broker is asked.
+func (f *configFlags) changes() ([]kadm.AlterConfig, error) {
+	set, err := parseConfigs(f.set)
+	if err != nil {
+		return nil, err
+	}
 	var changes []kadm.AlterConfig
 	for _, name := range sortedKeys(set) {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: set[name]})
 	}
-	for _, name := range unset {
+	for _, name := range f.unset {
 		if set[name] != nil {
 			return nil, fmt.Errorf("--config and --delete-config both name %s", name)
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -37,9 +35,16 @@ type partitionDescription struct {
 	Error       string  `json:"error,omitempty"`
 }
 
+var topicPartitionTable = table[partitionDescription]{"  PARTITION\tLEADER\tEPOCH\tREPLICAS\tISR\tOFFLINE\t", func(p partitionDescription) []any {
+	leader := "none"
+	if p.Leader >= 0 {
+		leader = fmt.Sprint(p.Leader)
+	}
+	return []any{p.Partition, leader, p.LeaderEpoch, ids(p.Replicas), ids(p.ISR), ids(p.Offline), p.Error}
+}}
+
 func topicDescribeCommand() *cobra.Command {
-	var f clientFlags
-	var asJSON bool
+	var f listFlags
 	c := &cobra.Command{
 		Use:   "describe [NAME...]",
 		Short: "Show partitions, replicas and the configs that are set",
@@ -49,34 +54,22 @@ sync (ISR) and those offline, and the configs that the topic sets itself.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
 				topics, err := describeTopics(ctx, adm, args)
-				for i := range topics {
-					var printErr error
-					if asJSON {
-						printErr = printJSON(c.OutOrStdout(), &topics[i])
-					} else {
-						printErr = topics[i].print(c.OutOrStdout())
-					}
-					if printErr != nil {
-						return printErr
-					}
-				}
-				return err
+				return showEach(c, f.asJSON, topics, err, "no topics")
 			})
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
 }
 
 // describeTopics describes the topics that it can, besides an error about the others.
-func describeTopics(ctx context.Context, adm *kadm.Client, names []string) ([]topicDescription, error) {
+func describeTopics(ctx context.Context, adm *kadm.Client, names []string) ([]*topicDescription, error) {
 	m, err := adm.Metadata(ctx, names...)
 	if err != nil {
 		return nil, explain("describing topics", err, "")
 	}
 	var errs []error
-	var found []topicDescription
+	var found []*topicDescription
 	var known []string
 	for _, t := range m.Topics.Sorted() {
 		switch {
@@ -86,7 +79,7 @@ func describeTopics(ctx context.Context, adm *kadm.Client, names []string) ([]to
 		case len(names) == 0 && t.IsInternal:
 			continue
 		}
-		d := topicDescription{Name: t.Topic, ID: wire.UUID(t.ID).String(), Internal: t.IsInternal, Configs: make(map[string]string)}
+		d := &topicDescription{Name: t.Topic, ID: wire.UUID(t.ID).String(), Internal: t.IsInternal, Configs: make(map[string]string)}
 		for _, p := range t.Partitions.Sorted() {
 			pd := partitionDescription{
 				Partition: p.Partition, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch,
@@ -105,16 +98,16 @@ func describeTopics(ctx context.Context, adm *kadm.Client, names []string) ([]to
 		if err != nil {
 			errs = append(errs, explain("configs", err, ""))
 		}
-		for i := range found {
-			r, err := configs.On(found[i].Name, nil)
+		for _, d := range found {
+			r, err := configs.On(d.Name, nil)
 			if err == nil {
 				err = r.Err
 			}
 			if err != nil {
-				errs = append(errs, explain("configs of "+found[i].Name, err, ""))
+				errs = append(errs, explain("configs of "+d.Name, err, ""))
 				continue
 			}
-			found[i].take(r.Configs)
+			d.take(r.Configs)
 		}
 	}
 	return found, errors.Join(errs...)
@@ -135,31 +128,5 @@ func (d *topicDescription) print(w io.Writer) error {
 	for _, name := range d.names {
 		fmt.Fprintf(w, "  %s=%s\n", name, d.Configs[name])
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  PARTITION\tLEADER\tEPOCH\tREPLICAS\tISR\tOFFLINE\t")
-	for _, p := range d.Partitions {
-		leader := "none"
-		if p.Leader >= 0 {
-			leader = fmt.Sprint(p.Leader)
-		}
-		fmt.Fprintf(table, "  %d\t%s\t%d\t%s\t%s\t%s\t%s\n",
-			p.Partition, leader, p.LeaderEpoch, ids(p.Replicas), ids(p.ISR), ids(p.Offline), p.Error)
-	}
-	return table.Flush()
-}
-
-// ids prints node ids, "-" for none.
-func ids(nodes []int32) string {
-	if len(nodes) == 0 {
-		return "-"
-	}
-	return strings.ReplaceAll(strings.Trim(fmt.Sprint(nodes), "[]"), " ", ",")
-}
-
-// notNil makes JSON show an empty list as one.
-func notNil(ids []int32) []int32 {
-	if ids == nil {
-		return []int32{}
-	}
-	return ids
+	return topicPartitionTable.print(w, d.Partitions)
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,14 +16,8 @@ import (
 )
 
 func txnCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "txn",
-		Short: "See transactions, and end those that hang",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(txnListCommand(), txnDescribeCommand(), txnFindHangingCommand(), txnAbortCommand())
-	return c
+	return family(&cobra.Command{Use: "txn", Short: "See transactions, and end those that hang"},
+		txnListCommand(), txnDescribeCommand(), txnFindHangingCommand(), txnAbortCommand())
 }
 
 // txnSummary is a transactional id on one line.
@@ -35,10 +28,13 @@ type txnSummary struct {
 	Coordinator int32  `json:"coordinator"`
 }
 
+var txnTable = table[txnSummary]{"TRANSACTIONAL ID\tSTATE\tPRODUCER ID\tCOORDINATOR", func(t txnSummary) []any {
+	return []any{t.ID, t.State, t.ProducerID, t.Coordinator}
+}}
+
 func txnListCommand() *cobra.Command {
-	var f clientFlags
+	var f listFlags
 	var states []string
-	var asJSON bool
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List transactional ids",
@@ -50,24 +46,16 @@ func txnListCommand() *cobra.Command {
 				if err != nil {
 					return explain("listing transactions", err, "")
 				}
-				table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-				if !asJSON && len(all) > 0 {
-					fmt.Fprintln(table, "TRANSACTIONAL ID\tSTATE\tPRODUCER ID\tCOORDINATOR")
-				}
+				var txns []txnSummary
 				for _, t := range all.Sorted() {
-					if !asJSON {
-						fmt.Fprintf(table, "%s\t%s\t%d\t%d\n", t.TxnID, t.State, t.ProducerID, t.Coordinator)
-					} else if err := printJSON(c.OutOrStdout(), txnSummary{t.TxnID, t.State, t.ProducerID, t.Coordinator}); err != nil {
-						return err
-					}
+					txns = append(txns, txnSummary{t.TxnID, t.State, t.ProducerID, t.Coordinator})
 				}
-				return table.Flush()
+				return txnTable.show(c, f.asJSON, txns, inStates("no transactions", states))
 			})
 		},
 	}
 	f.add(c)
 	c.Flags().StringSliceVar(&states, "state", nil, "only this state, such as Ongoing or CompleteCommit (may be repeated)")
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
 }
 
@@ -81,8 +69,7 @@ type txnDescription struct {
 }
 
 func txnDescribeCommand() *cobra.Command {
-	var f clientFlags
-	var asJSON bool
+	var f listFlags
 	c := &cobra.Command{
 		Use:     "describe ID...",
 		Short:   "Show the transaction of a transactional id",
@@ -90,37 +77,31 @@ func txnDescribeCommand() *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.ask(func(ctx context.Context, adm *kadm.Client) error {
-				all, err := adm.DescribeTransactions(ctx, args...)
+				var all kadm.DescribedTransactions
+				err := persist(ctx, func() (err error) {
+					all, err = adm.DescribeTransactions(ctx, args...)
+					return err
+				})
 				if err != nil && len(all) == 0 {
 					return explain("describing transactions", err, "")
 				}
+				var found []*txnDescription
 				var errs []error
 				for _, id := range args {
-					t, answered := all[id]
-					switch {
+					switch t, answered := all[id]; {
 					case !answered || errors.Is(t.Err, kerr.TransactionalIDNotFound):
 						errs = append(errs, fmt.Errorf("there is no transactional id %s; odradek txn list shows what there is", id))
-						continue
 					case t.Err != nil:
 						errs = append(errs, explain("transactional id "+id, t.Err, ""))
-						continue
-					}
-					d := describeTxn(t)
-					if asJSON {
-						err = printJSON(c.OutOrStdout(), d)
-					} else {
-						err = d.print(c.OutOrStdout())
-					}
-					if err != nil {
-						return err
+					default:
+						found = append(found, describeTxn(t))
 					}
 				}
-				return errors.Join(errs...)
+				return showEach(c, f.asJSON, found, errors.Join(errs...), "no transactions")
 			})
 		},
 	}
 	f.add(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
 }
 
@@ -166,11 +147,14 @@ type openTxn struct {
 	ID string `json:"id"`
 }
 
+var openTxnTable = table[openTxn]{"TOPIC\tPARTITION\tSTART OFFSET\tPRODUCER ID\tEPOCH\tLAST WRITE\tTRANSACTIONAL ID", func(o openTxn) []any {
+	return []any{o.Topic, o.Partition, o.StartOffset, o.ProducerID, o.ProducerEpoch, o.LastWrite.Format(time.RFC3339), orDash(o.ID)}
+}}
+
 func txnFindHangingCommand() *cobra.Command {
-	var f clientFlags
+	var f listFlags
 	var topics []string
 	var older time.Duration
-	var asJSON bool
 	c := &cobra.Command{
 		Use:   "find-hanging",
 		Short: "Find transactions that nobody will end",
@@ -185,32 +169,17 @@ ends one. The exit code is 0 when there are none, 1 when there are.`,
 				if err != nil {
 					return err
 				}
-				table := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-				if !asJSON && len(hanging) > 0 {
-					fmt.Fprintln(table, "TOPIC\tPARTITION\tSTART OFFSET\tPRODUCER ID\tEPOCH\tLAST WRITE\tTRANSACTIONAL ID")
-				}
-				for _, o := range hanging {
-					if !asJSON {
-						fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\t%s\n", o.Topic, o.Partition, o.StartOffset, o.ProducerID, o.ProducerEpoch,
-							o.LastWrite.Format(time.RFC3339), orDash(o.ID))
-					} else if err := printJSON(c.OutOrStdout(), o); err != nil {
-						return err
-					}
-				}
-				if err := table.Flush(); err != nil {
-					return err
-				}
-				if len(hanging) > 0 {
+				err = openTxnTable.show(c, f.asJSON, hanging, "no hanging transactions")
+				if err == nil && len(hanging) > 0 {
 					return errFinding
 				}
-				return nil
+				return err
 			})
 		},
 	}
 	f.add(c)
 	c.Flags().StringArrayVar(&topics, "topic", nil, "only this topic (may be repeated; default: all)")
 	c.Flags().DurationVar(&older, "older-than", 15*time.Minute, "only those that nothing was written to for so long; longer than any transaction may last (transaction.max.timeout.ms)")
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return c
 }
 

@@ -75,6 +75,34 @@ func TestConsoleShowsAndChangesConfigs(t *testing.T) {
 	}
 }
 
+// What a group sets is shown for it alone, and can be taken back.
+func TestConsoleShowsAndChangesConfigsOfGroups(t *testing.T) {
+	t.Parallel()
+	b := "--bootstrap=" + start(t).Addr
+	const timeout = "consumer.session.timeout.ms"
+	describe := func(group string, args ...string) string {
+		t.Helper()
+		return succeed(t, "", append([]string{"config", "describe", "--group", group, b}, args...)...)
+	}
+	if out := describe("g", "--all"); !strings.Contains(out, timeout+"=45000") || !strings.Contains(out, "consumer.heartbeat.interval.ms=5000") {
+		t.Errorf("at its defaults:\n%s", out)
+	}
+	if out := succeed(t, "", "config", "alter", "--group", "g", "--config", timeout+"=50000", b); out != "changed 1 config of group g\n" {
+		t.Errorf("alter: %q", out)
+	}
+	until(t, "the group has its own", func() bool { return describe("g") == timeout+"=50000  group\n" })
+	if out := describe("h"); out != "" {
+		t.Errorf("another group: %q", out)
+	}
+	for _, change := range []string{timeout + "=1", "telepathy=on"} {
+		if _, errs, code := console(t, "", "config", "alter", "--group", "g", "--config", change, b); code != 2 || !strings.Contains(errs, "changing configs of group g: ") {
+			t.Errorf("%s: exit code %d, %q", change, code, errs)
+		}
+	}
+	succeed(t, "", "config", "alter", "--group", "g", "--delete-config", timeout, b)
+	until(t, "the group has the brokers' again", func() bool { return describe("g") == "" })
+}
+
 // until waits until every node has heard of a change.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()

@@ -125,6 +125,10 @@ func TestConsoleErrorsSayWhatToDo(t *testing.T) {
 		{[]string{"topic", "describe", "nope", b}, "odradek topic list"},
 		{[]string{"topic", "delete", "nope", b}, "odradek topic list"},
 		{[]string{"consume", "nope", b}, "odradek topic list"},
+		{[]string{"consume", "nope", "--group", "g", b}, "odradek topic list"},
+		{[]string{"topic", "lst", b}, "did you mean odradek topic list?"},
+		{[]string{"topic", "t"}, "see odradek topic --help"},
+		{[]string{"topic", "list", "--partitions", "3"}, "see odradek topic list --help"},
 		{[]string{"consume", "t", "--partition", "7", b}, "odradek topic describe"},
 		{[]string{"consume", "t", "--from", "99", b}, "--from beginning"},
 		{[]string{"consume", "t", "--from", "soon", b}, "such as 15m"},
@@ -137,6 +141,43 @@ func TestConsoleErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("odradek %s: exit code %d, %q %q, want %q", strings.Join(c.args, " "), code, out, errs, c.want)
 		}
 	}
+}
+
+// Who reads the output gets nothing of nothing, and who looks at it a word.
+func TestConsoleSaysOfWhatThereIsNothing(t *testing.T) {
+	t.Parallel()
+	b := "--bootstrap=" + start(t).Addr
+	for _, c := range []struct{ command, want string }{
+		{"topic list", "no topics"},
+		{"topic describe", "no topics"},
+		{"group list", "no groups"},
+		{"group list --state empty,stable", "no groups in state empty or stable"},
+		{"group describe", "no groups"},
+		{"txn list", "no transactions"},
+		{"txn list --state Ongoing", "no transactions in state Ongoing"},
+		{"txn find-hanging", "no hanging transactions"},
+		{"reassign status", "nothing is being moved"},
+		{"config describe --all-brokers", "all brokers: nothing is set"},
+	} {
+		args := append(strings.Fields(c.command), b)
+		if out, errs, code := console(t, "", args...); code != 0 || out != "" || errs != c.want+"\n" {
+			t.Errorf("%s: exit code %d, %q %q, want %q", c.command, code, out, errs, c.want)
+		}
+		if out, errs, code := console(t, "", append(args, "--json")...); code != 0 || out != "[]\n" || errs != "" {
+			t.Errorf("%s --json: exit code %d, %q %q, want []", c.command, code, out, errs)
+		}
+	}
+}
+
+// The first question to a coordinator makes the topic that it is elected by.
+func TestConsoleWaitsForTheFirstCoordinator(t *testing.T) {
+	t.Parallel()
+	b := "--bootstrap=" + start(t).Addr
+	succeed(t, "", "topic", "create", "t", b)
+	if _, errs, _ := console(t, "", "txn", "describe", "nobody", b); !strings.Contains(errs, "there is no transactional id nobody") {
+		t.Errorf("txn describe: %q", errs)
+	}
+	succeed(t, "", "group", "reset-offsets", "g", "--to", "end", "--topic", "t", "--execute", b)
 }
 
 // An interrupt is how one ends a consumer, and a pipe whose reader is gone is no error.

@@ -120,6 +120,15 @@ func TestConsoleShowsResetsAndDeletesGroups(t *testing.T) {
 	if _, _, ps := lags(); ps[0].Lag != 3 || ps[1].Committed != 0 || ps[1].Lag != ps[1].End {
 		t.Errorf("partitions %+v", ps)
 	}
+	succeed(t, "", "topic", "create", "u", "--partitions", "2", b)
+	succeed(t, "old\n", "produce", "u", "--partition", "0", b)
+	succeed(t, strings.Repeat("new\n", 5), "produce", "u", "--partition", "1", b)
+	succeed(t, "", "group", "reset-offsets", "h", "--to", "end", "--topic", "u", "--partition", "0", "--execute", b)
+	out = succeed(t, "", "group", "describe", "h", b)
+	if !strings.Contains(out, "lag 5 (5 of it where nothing is committed)") || !strings.Contains(out, "  u      1          -          5    5    -") {
+		t.Errorf("where nothing is committed, the lag is the whole log:\n%s", out)
+	}
+	succeed(t, "", "group", "delete", "h", b)
 	if out := succeed(t, "", "group", "list", b); !strings.Contains(out, "g      Empty  classic   1") {
 		t.Errorf("list:\n%s", out)
 	}

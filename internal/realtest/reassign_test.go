@@ -2,6 +2,7 @@ package realtest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,9 +66,24 @@ func TestConsoleMovesPartitions(t *testing.T) {
 	succeed(t, strings.Join(want, "\n")+"\n", "produce", "t", b)
 
 	plan := filepath.Join(t.TempDir(), "plan.json")
-	if err := os.WriteFile(plan, []byte(succeed(t, "", "reassign", "plan", "--topic", "t", "--brokers", "2,3", b)), 0o644); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"plan", "--brokers", "1", "--out", plan}, "t has replication factor 2, more than the 1 broker of the plan: name at least 2 brokers"},
+		{[]string{"plan", "--brokers", "7", "--out", plan}, "no such broker is alive"},
+		{[]string{"t", "--to", "2,3"}, "odradek reassign plan --topic t --brokers ID,..."},
+		{[]string{"plam"}, "did you mean odradek reassign plan?"},
+		{[]string{"status", "--topic", "t"}, "see odradek reassign status --help"},
+	} {
+		if out, errs, code := console(t, "", append([]string{"reassign"}, append(c.args, b)...)...); code != 2 || !strings.Contains(errs, c.want) || out != "" {
+			t.Errorf("reassign %v: exit code %d, %q %q, want %q", c.args, code, out, errs, c.want)
+		}
 	}
+	if _, err := os.Stat(plan); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a plan that could not be made left a file: %v", err)
+	}
+	succeed(t, "", "reassign", "plan", "--topic", "t", "--brokers", "2,3", "--out", plan, b)
 	out := succeed(t, "", "reassign", "execute", plan, "--throttle", "100000000", "--wait", b)
 	if !strings.Contains(out, "moving 3 partitions") || !strings.Contains(out, "done") {
 		t.Errorf("execute: %q", out)
@@ -77,8 +93,8 @@ func TestConsoleMovesPartitions(t *testing.T) {
 			t.Errorf("partition %d is on %v", p, isr)
 		}
 	}
-	if out := succeed(t, "", "reassign", "status", b); !strings.Contains(out, "nothing is being moved") {
-		t.Errorf("status: %q", out)
+	if out, errs, code := console(t, "", "reassign", "status", b); code != 0 || out != "" || errs != "nothing is being moved\n" {
+		t.Errorf("status: exit code %d, %q %q", code, out, errs)
 	}
 	if out := succeed(t, "", "topic", "describe", "t", b); strings.Contains(out, "throttled") {
 		t.Errorf("a throttle is left:\n%s", out)
