@@ -144,6 +144,12 @@ func (s *Story) Ask(client string, req kmsg.Request) coordinator.Token {
 	return token
 }
 
+// Mark ends a transaction in the log.
+func (s *Story) Mark(m coordinator.Marker) {
+	s.Token++
+	s.Take(s.Shard.Mark(s.Moment(), s.Token, m))
+}
+
 // Tell hands the shard an input without an answer.
 func (s *Story) Tell(input any) { s.Take(s.Shard.Handle(s.Moment(), coordinator.Request{Msg: input})) }
 

@@ -13,9 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"pgregory.net/rapid"
 
-	"odradek/broker/coordinator"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/failpoint"
-	"odradek/broker/metadata"
 	"odradek/broker/wire"
 )
 
@@ -167,11 +166,11 @@ func (f *flock) classicBeat(b *bird) {
 		for i, other := range b.others {
 			m := kmsg.NewConsumerMemberAssignment()
 			for _, topic := range []string{"t", "u"} {
-				if f.image.Topic(topic) == nil {
+				if f.Image.Topic(topic) == nil {
 					continue
 				}
 				t := kmsg.ConsumerMemberAssignmentTopic{Topic: topic}
-				for p := i; p < len(f.image.Topic(topic).Partitions); p += len(b.others) {
+				for p := i; p < len(f.Image.Topic(topic).Partitions); p += len(b.others) {
 					t.Partitions = append(t.Partitions, int32(p))
 				}
 				m.Topics = append(m.Topics, t)
@@ -181,7 +180,7 @@ func (f *flock) classicBeat(b *bird) {
 		f.ask(b, req, func(resp kmsg.Response) {
 			s := resp.(*kmsg.SyncGroupResponse)
 			if failed(s.ErrorCode); s.ErrorCode == 0 {
-				b.owns, _ = readAssignment(f.image, s.MemberAssignment)
+				b.owns, _ = readAssignment(f.Image, s.MemberAssignment)
 				b.synced = true
 			}
 		})
@@ -264,16 +263,15 @@ func (f *flock) actions() map[string]func() {
 			b.pattern = rapid.SampledFrom([]*string{nil, kmsg.StringPtr(""), kmsg.StringPtr("u.*")}).Draw(f.r, "pattern")
 		},
 		"grow topic": func() {
-			topic := f.image.Topic("t")
-			if len(topic.Partitions) < 8 {
-				f.apply(&metadata.PartitionRecord{TopicID: topic.ID, PartitionID: int32(len(topic.Partitions)), Replicas: []wire.NodeID{1}, ISR: []wire.NodeID{1}, Leader: 1})
-				f.took(f.shard.MetadataChanged(f.moment()))
+			if len(f.Image.Topic("t").Partitions) < 8 {
+				f.GrowTopic("t")
+				f.MetadataChanged()
 			}
 		},
 		"replace topic": func() {
-			f.apply(&metadata.RemoveTopicRecord{TopicID: f.image.Topic("u").ID})
-			f.createTopic("u")
-			f.took(f.shard.MetadataChanged(f.moment()))
+			f.DropTopic("u")
+			f.CreateTopic("u")
+			f.MetadataChanged()
 		},
 		"commit": func() {
 			b := f.bird()
@@ -290,23 +288,21 @@ func (f *flock) actions() map[string]func() {
 			req := kmsg.NewPtrConsumerGroupDescribeRequest()
 			req.Groups = []string{"g", "h"}
 			f.send(req, func(kmsg.Response) {})
-			f.machine().Groups(f.image)
+			f.machine().Groups(f.Image)
 		},
 		"pass": func() {
-			f.pass(rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, 21 * time.Second}).Draw(f.r, "time"))
+			f.Pass(rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, 21 * time.Second}).Draw(f.r, "time"))
 		},
-		"long pass": func() { f.pass(time.Minute) },
-		"hold":      func() { f.held = true },
-		"release":   func() { f.held = false; f.crowd.commit() },
+		"long pass": func() { f.Pass(time.Minute) },
+		"hold":      func() { f.Held = true },
+		"release":   func() { f.Held = false; f.Commit() },
 		"fail over": func() { f.crowd.actions()["fail over"](f.r) },
 	}
 }
 
-func newFlock(t *testing.T, r *rapid.T) *flock {
-	f := &flock{crowd: &crowd{
-		story: newStory(t), r: r, owners: make(map[string]string), waits: make(map[coordinator.Token]func(kmsg.Response)),
-	}}
-	f.configure("group.initial.rebalance.delay.ms", "100")
+func newFlock(r *rapid.T) *flock {
+	f := &flock{crowd: newCrowd(r)}
+	f.Configure("group.initial.rebalance.delay.ms", "100")
 	for i, name := range []string{"a", "b", "c", "s", "k", "l"} {
 		b := &bird{name: name, topics: []string{"t"}, classic: name >= "k" && name < "s"}
 		if name == "s" {
@@ -325,7 +321,7 @@ func (f *flock) check() {
 	f.checkReplay()
 	f.checkOffsets()
 	if d := f.doubled(); d != "" {
-		f.r.Fatal(d)
+		f.Fatal(d)
 	}
 	g, ok := f.machine().groups["g"].(*consumer)
 	if !ok {
@@ -338,42 +334,42 @@ func (f *flock) check() {
 		for _, p := range mb.assigned.or(mb.revoking) {
 			owned++
 			if g.owners[p] != mb {
-				f.r.Fatalf("%v is %s's, but counts as %q's", p, mb.id, idOf(g.owners[p]))
+				f.Fatalf("%v is %s's, but counts as %q's", p, mb.id, idOf(g.owners[p]))
 			}
 		}
 	}
 	if owned != len(g.owners) {
-		f.r.Fatalf("%d partitions have owners, members have %d", len(g.owners), owned)
+		f.Fatalf("%d partitions have owners, members have %d", len(g.owners), owned)
 	}
 	delete(users, "")
 	if len(users) != len(g.patterns) {
-		f.r.Fatalf("patterns %v, members use %v", g.patterns, users)
+		f.Fatalf("patterns %v, members use %v", g.patterns, users)
 	}
 	for text, p := range g.patterns {
 		if p.users != users[text] {
-			f.r.Fatalf("%q has %d users, not %d", text, p.users, users[text])
+			f.Fatalf("%q has %d users, not %d", text, p.users, users[text])
 		}
 	}
 }
 
 // settles has everybody send heartbeats, until nothing is left to be done.
 func (f *flock) settles() {
-	f.held = false
-	f.crowd.commit()
+	f.Held = false
+	f.Commit()
 	for range 40 {
 		for _, b := range f.birds {
 			f.beat(b)
 			b.letGo()
 			if d := f.doubled(); d != "" {
-				f.r.Fatal(d)
+				f.Fatal(d)
 			}
 		}
-		f.pass(2 * time.Second)
+		f.Pass(2 * time.Second)
 	}
 	f.check()
 	g := f.machine().groups["g"]
 	if g.stateName() != "Stable" {
-		f.r.Fatalf("the group is %s", g.stateName())
+		f.Fatalf("the group is %s", g.stateName())
 	}
 	c, ok := g.(*consumer)
 	if !ok {
@@ -382,13 +378,13 @@ func (f *flock) settles() {
 	for _, b := range f.birds {
 		mb := c.members[b.id]
 		if mb == nil || !slices.Equal(mb.assigned, b.owns) || !slices.Equal(mb.target, mb.assigned) {
-			f.r.Fatalf("%s owns %v, for the coordinator it is %+v", b.id, b.owns, mb)
+			f.Fatalf("%s owns %v, for the coordinator it is %+v", b.id, b.owns, mb)
 		}
 	}
-	for _, topic := range c.subscribed(f.image) {
+	for _, topic := range c.subscribed(f.Image) {
 		for _, p := range topic.Partitions {
 			if tp := (wire.TopicIDPartition{TopicID: topic.ID, Partition: int32(p.Index)}); c.owners[tp] == nil {
-				f.r.Fatalf("nobody has %v", tp)
+				f.Fatalf("nobody has %v", tp)
 			}
 		}
 	}
@@ -396,7 +392,7 @@ func (f *flock) settles() {
 
 func TestWhateverConsumersDo(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		f := newFlock(t, r)
+		f := newFlock(r)
 		actions := f.actions()
 		names := slices.Sorted(maps.Keys(actions))
 		for range 60 {
@@ -412,8 +408,8 @@ func TestPartitionEpochLostIsFound(t *testing.T) {
 	found := false
 	for range 3 {
 		rapid.Check(t, func(r *rapid.T) {
-			f := newFlock(t, r)
-			if err := f.fail.Arm(failpoint.ZooPartitionEpochLost, "return(true)"); err != nil {
+			f := newFlock(r)
+			if err := f.Fail.Arm(failpoint.ZooPartitionEpochLost, "return(true)"); err != nil {
 				t.Fatal(err)
 			}
 			for range 60 {
@@ -444,14 +440,14 @@ func TestGroupsShowsWhatMembersOwn(t *testing.T) {
 	s := newStory(t)
 	for _, cmd := range []string{"enter a", "enter b", "report a"} {
 		verb, who, _ := strings.Cut(cmd, " ")
-		s.do(t, directive(verb, who))
+		s.do(t, coordinatortest.Directive(verb, who))
 	}
 	g := kmsg.NewPtrJoinGroupRequest()
 	g.Version, g.Group, g.ProtocolType, g.SessionTimeoutMillis = 3, "h", "consumer", 10_000
 	g.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: consumerMetadata([]string{"t"})}}
 	s.clients["k"] = &storyClient{}
 	s.ask("k", "join", g)
-	s.pass(6*time.Second, nil)
+	s.Pass(6 * time.Second)
 	sync := kmsg.NewPtrSyncGroupRequest()
 	sync.Group, sync.MemberID, sync.Generation = "h", s.clients["k"].id, 1
 	m := kmsg.ConsumerMemberAssignment{Topics: []kmsg.ConsumerMemberAssignmentTopic{{Topic: "t", Partitions: []int32{3, 1}}, {Topic: "gone", Partitions: []int32{0}}}}
@@ -460,7 +456,7 @@ func TestGroupsShowsWhatMembersOwn(t *testing.T) {
 
 	of := func(indexes ...int32) (tps []wire.TopicIDPartition) {
 		for _, i := range indexes {
-			tps = append(tps, wire.TopicIDPartition{TopicID: s.image.Topic("t").ID, Partition: i})
+			tps = append(tps, wire.TopicIDPartition{TopicID: s.Image.Topic("t").ID, Partition: i})
 		}
 		return tps
 	}
@@ -473,7 +469,7 @@ func TestGroupsShowsWhatMembersOwn(t *testing.T) {
 			{ID: s.clients["k"].id, Classic: true, Epoch: 1, Assigned: of(1, 3)},
 		}},
 	}
-	if d := cmp.Diff(want, s.machine().Groups(s.image)); d != "" {
+	if d := cmp.Diff(want, s.machine().Groups(s.Image)); d != "" {
 		t.Error(d)
 	}
 }

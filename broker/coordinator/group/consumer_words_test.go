@@ -3,7 +3,6 @@ package group
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kbin"
@@ -11,31 +10,32 @@ import (
 
 	"odradek/broker/config"
 	"odradek/broker/coordinator"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/wire"
 )
 
 // consumerDoes is what members of the consumer protocol do. Their ids are their names.
-func (s *story) consumerDoes(w words, who string) {
+func (s *story) consumerDoes(w coordinatortest.Args, who string) {
 	c := s.clients[who]
-	if w.d.Cmd == "describe-consumer" {
+	if w.Cmd == "describe-consumer" {
 		req := kmsg.NewPtrConsumerGroupDescribeRequest()
-		req.Version, req.Groups = 1, []string{w.text("group", "g")}
+		req.Version, req.Groups = 1, []string{w.Text("group", "g")}
 		s.ask("", "describe", req)
 		return
 	}
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-	req.Version, req.Group, req.RebalanceTimeoutMillis = int16(w.number("version", 1)), w.text("group", "g"), -1
-	req.MemberID = s.id(w.text("as", cmp.Or(c.id, who)))
-	if instance := w.pointer("instance"); instance != nil {
+	req.Version, req.Group, req.RebalanceTimeoutMillis = coordinatortest.Number(w, "version", int16(1)), w.Text("group", "g"), -1
+	req.MemberID = s.id(w.Text("as", cmp.Or(c.id, who)))
+	if instance := w.Pointer("instance"); instance != nil {
 		c.instance = instance
 	}
 	req.InstanceID = c.instance
-	req.SubscribedTopicNames, req.SubscribedTopicRegex = w.list("topics"), w.pointer("regex")
-	req.ServerAssignor, req.RackID = w.pointer("assignor"), w.pointer("rack")
-	if w.list("rebalance") != nil {
-		req.RebalanceTimeoutMillis = w.ms("rebalance", "")
+	req.SubscribedTopicNames, req.SubscribedTopicRegex = w.List("topics"), w.Pointer("regex")
+	req.ServerAssignor, req.RackID = w.Pointer("assignor"), w.Pointer("rack")
+	if w.List("rebalance") != nil {
+		req.RebalanceTimeoutMillis = w.Millis("rebalance", "")
 	}
-	verb := w.d.Cmd
+	verb := w.Cmd
 	switch verb {
 	case "enter":
 		req.MemberEpoch, req.Topics = 0, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
@@ -46,21 +46,21 @@ func (s *story) consumerDoes(w words, who string) {
 			req.SubscribedTopicNames = []string{"t"}
 		}
 	case "report":
-		req.MemberEpoch = w.number("epoch", c.generation)
-		owned := w.list("owns")
-		if slices.Contains(w.bare(), "all") {
+		req.MemberEpoch = coordinatortest.Number(w, "epoch", c.generation)
+		owned := w.List("owns")
+		if w.HasArg("all") {
 			owned = c.owned
 			verb += " all"
 		}
-		if owned != nil || slices.Contains(w.bare(), "all") {
+		if owned != nil || w.HasArg("all") {
 			req.Topics = s.consumerTopics(w, owned)
 		}
-		if slices.Contains(w.bare(), "everything") {
+		if w.HasArg("everything") {
 			req.Topics, req.RebalanceTimeoutMillis, req.SubscribedTopicNames = s.consumerTopics(w, c.owned), 30_000, []string{"t"}
 		}
 	case "exit":
 		req.MemberEpoch = leaveEpoch
-		if slices.Contains(w.bare(), "away") {
+		if w.HasArg("away") {
 			req.MemberEpoch = awayEpoch
 		}
 	}
@@ -69,12 +69,12 @@ func (s *story) consumerDoes(w words, who string) {
 }
 
 // configureGroup changes configs of a group while it runs.
-func (s *story) configureGroup(w words) {
-	id := w.text("group", "g")
+func (s *story) configureGroup(w coordinatortest.Args) {
+	id := w.Text("group", "g")
 	if s.groups[id] == nil {
 		s.groups[id] = make(config.Values)
 	}
-	for _, a := range w.d.CmdArgs {
+	for _, a := range w.CmdArgs {
 		name, deleted := strings.CutPrefix(a.Key, "-")
 		switch {
 		case deleted:
@@ -83,17 +83,17 @@ func (s *story) configureGroup(w words) {
 			s.groups[id][name] = a.Vals[0]
 		}
 	}
-	s.take(s.shard.MetadataChanged(s.moment()))
+	s.MetadataChanged()
 }
 
-func (s *story) consumerTopics(w words, names []string) []kmsg.ConsumerGroupHeartbeatRequestTopic {
+func (s *story) consumerTopics(w coordinatortest.Args, names []string) []kmsg.ConsumerGroupHeartbeatRequestTopic {
 	topics := []kmsg.ConsumerGroupHeartbeatRequestTopic{}
 	for _, name := range names {
 		if name == "-" {
 			continue
 		}
-		tp := w.partition(name)
-		if topic := s.image.Topic(tp.Topic); topic != nil {
+		tp := w.ParsePartition(name)
+		if topic := s.Image.Topic(tp.Topic); topic != nil {
 			topics = append(topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: topic.ID, Partitions: []int32{tp.Partition}})
 		}
 	}
@@ -114,7 +114,7 @@ func (s *story) partitionNames(ps partitions) []string {
 	var names []string
 	for _, p := range ps {
 		name := fmt.Sprintf("topic%d", p.TopicID[15])
-		if topic := s.image.TopicByID(p.TopicID); topic != nil {
+		if topic := s.Image.TopicByID(p.TopicID); topic != nil {
 			name = topic.Name
 		}
 		names = append(names, fmt.Sprintf("%s-%d", name, p.Partition))
@@ -128,7 +128,7 @@ func (s *story) showPartitions(ps partitions) string {
 
 func (s *story) showConsumerRecord(e coordinator.Entry) string {
 	// The bytes are read by a machine of its own.
-	m := New(Config{Broker: s.broker, Rand: s.rand})
+	m := New(Config{Broker: s.Broker, Rand: s.rand})
 	m.Replay(e)
 	key := kbin.Reader{Src: e.Key}
 	version, id := key.Int16(), key.String()
@@ -171,18 +171,18 @@ func (s *story) showConsumerRecord(e coordinator.Entry) string {
 	case consumerPatternKey:
 		return fmt.Sprintf("pattern %s is %v", part, g.patterns[part].topics)
 	}
-	s.t.Fatalf("cannot show record %d", version)
+	s.Fatalf("cannot show record %d", version)
 	return ""
 }
 
 func (s *story) showConsumerHeartbeat(client string, resp *kmsg.ConsumerGroupHeartbeatResponse) string {
 	if resp.ErrorCode != 0 {
-		return showError(resp.ErrorCode)
+		return coordinatortest.ErrorName(resp.ErrorCode)
 	}
 	c := s.clients[client]
 	c.id, c.generation = *resp.MemberID, resp.MemberEpoch
 	out := fmt.Sprintf("epoch %d", resp.MemberEpoch)
-	if ms := resp.HeartbeatIntervalMillis; resp.MemberEpoch > 0 && int(ms) != s.broker.ConsumerHeartbeatMs {
+	if ms := resp.HeartbeatIntervalMillis; resp.MemberEpoch > 0 && int(ms) != s.Broker.ConsumerHeartbeatMs {
 		out += fmt.Sprintf(", every %dms", ms)
 	}
 	if resp.Assignment == nil {
@@ -201,7 +201,7 @@ func (s *story) showConsumerHeartbeat(client string, resp *kmsg.ConsumerGroupHea
 func (s *story) showConsumerDescription(resp *kmsg.ConsumerGroupDescribeResponse) string {
 	d := resp.Groups[0]
 	if d.ErrorCode != 0 {
-		return showError(d.ErrorCode)
+		return coordinatortest.ErrorName(d.ErrorCode)
 	}
 	show := func(a kmsg.Assignment) string {
 		var names []string

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"odradek/broker/coordinator"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/wire"
 )
 
@@ -11,21 +12,21 @@ import (
 // offsets in it. What they do not know yet was not deleted.
 func TestOffsetsOfATopicNotYetInTheMetadataStay(t *testing.T) {
 	s := newStory(t)
-	r := offsetRecord("g", wire.TopicPartition{Topic: "later"}, offset{at: 5, expires: noExpiry, committed: start})
-	s.log = append(s.log, logged{entry: coordinator.Entry{Record: r}})
-	s.load()
-	s.take(s.shard.MetadataChanged(s.moment()))
-	if len(s.log) != 1 {
-		t.Fatalf("deleted: %s", s.out.String())
+	r := offsetRecord("g", wire.TopicPartition{Topic: "later"}, offset{at: 5, expires: noExpiry, committed: coordinatortest.Start})
+	s.Log = append(s.Log, coordinatortest.Entry{Entry: coordinator.Entry{Record: r}})
+	s.Load()
+	s.MetadataChanged()
+	if len(s.Log) != 1 {
+		t.Fatalf("deleted: %s", s.Out.String())
 	}
-	s.createTopic("later")
-	s.take(s.shard.MetadataChanged(s.moment()))
-	if len(s.log) != 1 {
-		t.Fatalf("deleted: %s", s.out.String())
+	s.CreateTopic("later")
+	s.MetadataChanged()
+	if len(s.Log) != 1 {
+		t.Fatalf("deleted: %s", s.Out.String())
 	}
-	s.do(t, directive("drop-topic", "later"))
-	if len(s.log) != 2 || s.log[1].entry.Value != nil || len(s.machine().groups) != 0 {
-		t.Errorf("not deleted: %s", s.out.String())
+	s.do(t, coordinatortest.Directive("drop-topic", "later"))
+	if len(s.Log) != 2 || s.Log[1].Value != nil || len(s.machine().groups) != 0 {
+		t.Errorf("not deleted: %s", s.Out.String())
 	}
 }
 
@@ -34,16 +35,16 @@ func TestTombstonesAreSplitIntoBatches(t *testing.T) {
 	s := newStory(t)
 	for i := range int32(1000) {
 		r := offsetRecord("g", wire.TopicPartition{Topic: "t", Partition: i}, offset{at: 5, expires: noExpiry})
-		s.log = append(s.log, logged{entry: coordinator.Entry{Record: r, Offset: wire.Offset(i)}})
+		s.Log = append(s.Log, coordinatortest.Entry{Entry: coordinator.Entry{Record: r, Offset: wire.Offset(i)}})
 	}
-	s.load()
-	s.configure("message.max.bytes", "1000")
-	s.now = s.shard.Deadline()
-	out := s.shard.Tick(s.moment())
+	s.Load()
+	s.Configure("message.max.bytes", "1000")
+	s.Now = s.Shard.Deadline()
+	out := s.Shard.Tick(s.Moment())
 	n := 0
 	for _, b := range out.Batches {
 		n += len(b.Records)
-		if size := coordinator.SizeOf(b.Records...); size > coordinator.BatchLimit(s.broker) {
+		if size := coordinator.SizeOf(b.Records...); size > coordinator.BatchLimit(s.Broker) {
 			t.Errorf("a batch of %d bytes", size)
 		}
 	}

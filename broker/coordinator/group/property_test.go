@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"odradek/broker/coordinator"
-	"odradek/broker/metadata"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/wire"
 )
 
@@ -28,7 +28,6 @@ type crowd struct {
 	// owners has who was told to own a partition, by group, its incarnation, and generation.
 	owners map[string]string
 	waits  map[coordinator.Token]func(kmsg.Response)
-	high   int
 }
 
 type crowdMember struct {
@@ -40,50 +39,22 @@ type crowdMember struct {
 }
 
 func (c *crowd) send(req kmsg.Request, done func(kmsg.Response)) {
-	c.token++
-	c.waits[c.token] = done
-	c.took(c.shard.Handle(c.moment(), coordinator.Request{Token: c.token, ClientID: "c", ClientHost: "/h", Msg: req}))
+	c.waits[c.Token+1] = done
+	c.Ask("c", req)
 }
 
-func (c *crowd) took(out coordinator.Output) {
-	for _, b := range out.Batches {
-		if b.Marker != nil {
-			c.log = append(c.log, logged{entry: coordinator.Entry{Offset: wire.Offset(len(c.log))}, marker: b.Marker})
-		}
-		for i, r := range b.Records {
-			e := coordinator.Entry{Record: r, Offset: wire.Offset(len(c.log)), Transaction: b.Transaction}
-			c.log = append(c.log, logged{entry: e, inner: i > 0})
-		}
+func (c *crowd) Answered(r coordinator.Reply) {
+	done := c.waits[r.Token]
+	if done == nil {
+		c.Fatalf("token %d is answered twice", r.Token)
 	}
-	for _, r := range out.Replies {
-		done := c.waits[r.Token]
-		if done == nil {
-			c.r.Fatalf("token %d is answered twice", r.Token)
-		}
-		delete(c.waits, r.Token)
-		done(r.Response)
-	}
-	if !c.held && c.high < len(c.log) {
-		c.commit()
-	}
+	delete(c.waits, r.Token)
+	done(r.Response)
 }
 
-func (c *crowd) commit() {
-	c.high = len(c.log)
-	c.took(c.shard.Committed(wire.Offset(c.high)))
-}
-
-func (c *crowd) pass(d time.Duration) {
-	for until := c.now + int64(d); c.now < until; {
-		c.now = min(until, max(c.now, c.shard.Deadline()))
-		if c.shard.Deadline() <= c.now {
-			c.took(c.shard.Tick(c.moment()))
-		}
-		if d := c.shard.Deadline(); d <= c.now {
-			c.r.Fatalf("after Tick at %d the deadline is %d", c.now, d)
-		}
-	}
-}
+func (c *crowd) Appended(coordinatortest.Entry) {}
+func (c *crowd) Marked(coordinator.Marked)      {}
+func (c *crowd) Happened(any)                   {}
 
 func (c *crowd) member() *crowdMember {
 	return c.members[rapid.SampledFrom(slices.Sorted(maps.Keys(c.members))).Draw(c.r, "client")]
@@ -136,7 +107,7 @@ func (c *crowd) sync(m *crowdMember) {
 		for p := range strings.SplitSeq(string(s.MemberAssignment), ",") {
 			key := fmt.Sprintf("%s, incarnation %d, generation %d, partition %s", m.group, incarnation, generation, p)
 			if had := c.owners[key]; had != "" && had != owner {
-				c.r.Fatalf("%s: %s and %s", key, had, owner)
+				c.Fatalf("%s: %s and %s", key, had, owner)
 			}
 			c.owners[key] = owner
 		}
@@ -146,8 +117,8 @@ func (c *crowd) sync(m *crowdMember) {
 // deletions is how often a group was deleted.
 func (c *crowd) deletions(group string) int {
 	n := 0
-	for _, l := range c.log {
-		if l.marker == nil && l.entry.Value == nil && string(l.entry.Key) == string(groupTombstone(group).Key) {
+	for _, l := range c.Log {
+		if l.Marker == nil && l.Value == nil && string(l.Key) == string(groupTombstone(group).Key) {
 			n++
 		}
 	}
@@ -156,7 +127,7 @@ func (c *crowd) deletions(group string) int {
 
 func (c *crowd) offsetTopics() []kmsg.OffsetCommitRequestTopic {
 	return []kmsg.OffsetCommitRequestTopic{{Topic: rapid.SampledFrom([]string{"t", "u"}).Draw(c.r, "topic"),
-		Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Partition: rapid.Int32Range(0, 2).Draw(c.r, "partition"), Offset: int64(len(c.log))}}}}
+		Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Partition: rapid.Int32Range(0, 2).Draw(c.r, "partition"), Offset: int64(len(c.Log))}}}}
 }
 
 func (c *crowd) actions() map[string]func(*rapid.T) {
@@ -174,7 +145,7 @@ func (c *crowd) actions() map[string]func(*rapid.T) {
 						c.join(m)
 					}
 				}
-				c.pass(time.Second)
+				c.Pass(time.Second)
 			}
 			for _, name := range slices.Sorted(maps.Keys(c.members)) {
 				c.sync(c.members[name])
@@ -219,10 +190,9 @@ func (c *crowd) actions() map[string]func(*rapid.T) {
 			c.send(req, ignore)
 		},
 		"mark": func(*rapid.T) {
-			c.token++
 			marker := coordinator.Marker{Commit: rapid.Bool().Draw(c.r, "commit")}
 			marker.ProducerID = rapid.Int64Range(1, 3).Draw(c.r, "producer")
-			c.took(c.shard.Mark(c.moment(), c.token, marker))
+			c.Mark(marker)
 		},
 		"fetch": func(*rapid.T) {
 			req := kmsg.NewPtrOffsetFetchRequest()
@@ -242,9 +212,9 @@ func (c *crowd) actions() map[string]func(*rapid.T) {
 			c.send(req, ignore)
 		},
 		"replace topic": func(*rapid.T) {
-			c.apply(&metadata.RemoveTopicRecord{TopicID: c.image.Topic("u").ID})
-			c.createTopic("u")
-			c.took(c.shard.MetadataChanged(c.moment()))
+			c.DropTopic("u")
+			c.CreateTopic("u")
+			c.MetadataChanged()
 		},
 		"describe": func(*rapid.T) {
 			req := kmsg.NewPtrDescribeGroupsRequest()
@@ -253,23 +223,21 @@ func (c *crowd) actions() map[string]func(*rapid.T) {
 			c.send(kmsg.NewPtrListGroupsRequest(), ignore)
 		},
 		"pass": func(*rapid.T) {
-			c.pass(rapid.SampledFrom([]time.Duration{time.Millisecond, time.Second, 9 * time.Second, 2 * time.Minute}).Draw(c.r, "time"))
+			c.Pass(rapid.SampledFrom([]time.Duration{time.Millisecond, time.Second, 9 * time.Second, 2 * time.Minute}).Draw(c.r, "time"))
 		},
-		"hold":    func(*rapid.T) { c.held = true },
-		"release": func(*rapid.T) { c.held = false; c.commit() },
+		"hold":    func(*rapid.T) { c.Held = true },
+		"release": func(*rapid.T) { c.Held = false; c.Commit() },
 		"fail over": func(*rapid.T) {
-			c.took(c.shard.Unload(kerr.NotCoordinator))
+			c.Take(c.Shard.Unload(kerr.NotCoordinator))
 			if len(c.waits) > 0 {
-				c.r.Fatalf("%d requests are left", len(c.waits))
+				c.Fatalf("%d requests are left", len(c.waits))
 			}
-			kept := rapid.IntRange(c.high, len(c.log)).Draw(c.r, "kept")
-			for kept < len(c.log) && c.log[kept].inner {
+			kept := rapid.IntRange(int(c.Committed), len(c.Log)).Draw(c.r, "kept")
+			for kept < len(c.Log) && c.Log[kept].Inner {
 				kept-- // a batch is kept as a whole, or not
 			}
-			c.log = c.log[:kept]
-			c.high = 0
-			c.load()
-			c.commit()
+			c.Log = c.Log[:kept]
+			c.Load()
 		},
 	}
 }
@@ -310,12 +278,12 @@ func durable(m *Machine, of map[string]bool) string {
 // checkReplay compares the machine with one that only saw the log. A group in the middle of
 // a rebalance is ahead of its record.
 func (c *crowd) checkReplay() {
-	fresh := New(Config{Broker: c.broker, Rand: c.rand})
-	for i, l := range c.log {
-		if l.marker != nil {
-			fresh.ReplayMarker(*l.marker, wire.Offset(i))
+	fresh := New(Config{Broker: c.Broker, Rand: c.rand})
+	for i, l := range c.Log {
+		if l.Marker != nil {
+			fresh.ReplayMarker(*l.Marker, wire.Offset(i))
 		} else {
-			fresh.Replay(l.entry)
+			fresh.Replay(l.Entry)
 		}
 	}
 	settled := make(map[string]bool)
@@ -323,7 +291,7 @@ func (c *crowd) checkReplay() {
 		settled[id] = g.persisted() && (g.stateName() == "Stable" || g.empty())
 	}
 	if d := cmp.Diff(durable(c.machine(), settled), durable(fresh, settled)); d != "" {
-		c.r.Fatalf("after a replay (-live +replayed):\n%s", d)
+		c.Fatalf("after a replay (-live +replayed):\n%s", d)
 	}
 }
 
@@ -331,27 +299,27 @@ func (c *crowd) checkReplay() {
 // of a key counts, except those of transactions that have not committed.
 func (c *crowd) checkOffsets() {
 	last := make(map[string]int)
-	for i, l := range c.log {
-		if l.marker != nil || keyVersion(l.entry.Key) != offsetKeyVersion {
+	for i, l := range c.Log {
+		if l.Marker != nil || keyVersion(l.Key) != offsetKeyVersion {
 			continue
 		}
-		if by := l.entry.Transaction; by != nil {
-			end := slices.IndexFunc(c.log[i:], func(l logged) bool { return l.marker != nil && l.marker.ProducerID == by.ProducerID })
-			if end < 0 || !c.log[i+end].marker.Commit {
+		if by := l.Transaction; by != nil {
+			end := slices.IndexFunc(c.Log[i:], func(l coordinatortest.Entry) bool { return l.Marker != nil && l.Marker.ProducerID == by.ProducerID })
+			if end < 0 || !c.Log[i+end].Marker.Commit {
 				continue
 			}
 		}
-		last[string(l.entry.Key)] = i
+		last[string(l.Key)] = i
 	}
 	n := 0
 	for key, i := range last {
 		var k kmsg.OffsetCommitKey
 		if err := k.ReadFrom([]byte(key)); err != nil {
-			c.r.Fatal(err)
+			c.Fatal(err)
 		}
 		o, ok := c.machine().offsets.get(k.Group, wire.TopicPartition{Topic: k.Topic, Partition: k.Partition})
-		if ok != (c.log[i].entry.Value != nil) || ok && o.logOffset != wire.Offset(i) {
-			c.r.Fatalf("%+v is %+v %v, the log says record %d", k, o, ok, i)
+		if ok != (c.Log[i].Value != nil) || ok && o.logOffset != wire.Offset(i) {
+			c.Fatalf("%+v is %+v %v, the log says record %d", k, o, ok, i)
 		}
 		if ok {
 			n++
@@ -361,19 +329,25 @@ func (c *crowd) checkOffsets() {
 		n -= len(byPartition)
 	}
 	if n != 0 {
-		c.r.Fatalf("%d offsets more in the log than in the machine", n)
+		c.Fatalf("%d offsets more in the log than in the machine", n)
 	}
+}
+
+func newCrowd(r *rapid.T) *crowd {
+	c := &crowd{
+		story: newStory(r), r: r, members: make(map[string]*crowdMember), owners: make(map[string]string),
+		waits: make(map[coordinator.Token]func(kmsg.Response)),
+	}
+	c.Shell = c
+	return c
 }
 
 func TestWhateverClientsDo(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		c := &crowd{
-			story: newStory(t), r: r, members: make(map[string]*crowdMember), owners: make(map[string]string),
-			waits: make(map[coordinator.Token]func(kmsg.Response)),
-		}
-		c.configure("offsets.retention.minutes", "1")
-		c.configure("group.initial.rebalance.delay.ms", "100")
-		c.configure("offsets.retention.check.interval.ms", "30000")
+		c := newCrowd(r)
+		c.Configure("offsets.retention.minutes", "1")
+		c.Configure("group.initial.rebalance.delay.ms", "100")
+		c.Configure("offsets.retention.check.interval.ms", "30000")
 		for i := range 4 {
 			c.members[fmt.Sprint("d", i)] = &crowdMember{group: "g"}
 		}
@@ -396,7 +370,8 @@ func TestWhateverClientsDo(t *testing.T) {
 func TestHostileRequests(t *testing.T) {
 	huge := strings.Repeat("x", 40_000)
 	rapid.Check(t, func(r *rapid.T) {
-		s := newStory(t)
+		s := newStory(r)
+		s.Shell = answers{}
 		name := rapid.SampledFrom([]string{"", "g", "t", "\x00", "\xff\xfe", huge, "-"})
 		number := rapid.SampledFrom([]int32{-1 << 31, -2, -1, 0, 1, 6000, 1<<31 - 1})
 		instance := func() *string {
@@ -478,24 +453,16 @@ func TestHostileRequests(t *testing.T) {
 			}
 			lowest, highest := served(req.Key())
 			req.SetVersion(rapid.Int16Range(lowest, highest).Draw(r, "version"))
-			s.token++
-			out := s.shard.Handle(s.moment(), coordinator.Request{Token: s.token, ClientID: name.Draw(r, "client"), Msg: req})
-			for i := 0; ; i++ {
-				for _, b := range out.Batches {
-					for _, record := range b.Records {
-						s.log = append(s.log, logged{entry: coordinator.Entry{Record: record, Offset: wire.Offset(len(s.log))}})
-					}
+			s.Held = true
+			s.Ask(name.Draw(r, "client"), req)
+			for range 3 {
+				if s.Shard.Deadline() < coordinator.Never {
+					s.Now = max(s.Now, s.Shard.Deadline())
 				}
-				if i == 3 {
-					break
-				}
-				if s.shard.Deadline() < coordinator.Never {
-					s.now = max(s.now, s.shard.Deadline())
-				}
-				out = s.shard.Tick(s.moment())
+				s.Take(s.Shard.Tick(s.Moment()))
 			}
-			s.shard.Committed(wire.Offset(len(s.log)))
+			s.Commit()
 		}
-		s.load() // what was written can be read
+		s.Load() // what was written can be read
 	})
 }

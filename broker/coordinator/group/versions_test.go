@@ -11,46 +11,42 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/coordinator"
+	"odradek/broker/coordinator/coordinatortest"
 	"odradek/broker/wire"
 )
 
+// answers are kept as they come.
+type answers map[coordinator.Token]kmsg.Response
+
+func (a answers) Answered(r coordinator.Reply)   { a[r.Token] = r.Response }
+func (a answers) Appended(coordinatortest.Entry) {}
+func (a answers) Marked(coordinator.Marked)      {}
+func (a answers) Happened(any)                   {}
+
 // response asks for something that is answered at once.
 func (s *story) response(req kmsg.Request) kmsg.Response {
-	s.t.Helper()
-	s.token++
-	out := s.shard.Handle(s.moment(), coordinator.Request{Token: s.token, ClientID: "c", ClientHost: "/h", Msg: req})
-	var resp kmsg.Response
-	find := func(out coordinator.Output) {
-		for _, r := range out.Replies {
-			if r.Token == s.token {
-				resp = r.Response
-			}
-		}
-	}
-	find(out)
-	for _, b := range out.Batches {
-		for _, r := range b.Records {
-			s.log = append(s.log, logged{entry: coordinator.Entry{Record: r, Offset: wire.Offset(len(s.log)), Transaction: b.Transaction}})
-		}
-	}
-	find(s.shard.Committed(wire.Offset(len(s.log))))
+	s.Helper()
+	got, told := make(answers), s.Shell
+	s.Shell = got
+	resp := got[s.Ask("c", req)]
+	s.Shell = told
 	if resp == nil {
-		s.t.Fatalf("%T is not answered", req)
+		s.Fatalf("%T is not answered", req)
 	}
 	if resp.GetVersion() != req.GetVersion() {
-		s.t.Fatalf("%T of version %d is answered in version %d", req, req.GetVersion(), resp.GetVersion())
+		s.Fatalf("%T of version %d is answered in version %d", req, req.GetVersion(), resp.GetVersion())
 	}
 	return resp
 }
 
 // over decodes what a client of the request's version sees.
 func over[T kmsg.Response](s *story, req kmsg.Request) T {
-	s.t.Helper()
+	s.Helper()
 	resp := s.response(req)
 	seen := kmsg.ResponseForKey(req.Key())
 	seen.SetVersion(req.GetVersion())
 	if err := seen.ReadFrom(resp.AppendTo(nil)); err != nil {
-		s.t.Fatalf("%T of version %d: %v", resp, req.GetVersion(), err)
+		s.Fatalf("%T of version %d: %v", resp, req.GetVersion(), err)
 	}
 	return seen.(T)
 }
@@ -65,7 +61,7 @@ func TestEveryVersionOfTheRequestsOfAMember(t *testing.T) {
 	lowest, highest := served(11)
 	for v := lowest; v <= highest; v++ {
 		s := newStory(t)
-		s.configure("group.initial.rebalance.delay.ms", "0")
+		s.Configure("group.initial.rebalance.delay.ms", "0")
 		join := kmsg.NewPtrJoinGroupRequest()
 		join.Version, join.Group, join.SessionTimeoutMillis, join.ProtocolType = v, "g", 10_000, "consumer"
 		if v > 0 {
@@ -79,10 +75,10 @@ func TestEveryVersionOfTheRequestsOfAMember(t *testing.T) {
 			}
 			join.MemberID = required.MemberID
 		}
-		s.token++
-		token := s.token
-		s.shard.Handle(s.moment(), coordinator.Request{Token: token, ClientID: "c", Msg: join})
-		out := s.shard.Tick(s.moment())
+		s.Token++
+		token := s.Token
+		s.Shard.Handle(s.Moment(), coordinator.Request{Token: token, ClientID: "c", Msg: join})
+		out := s.Shard.Tick(s.Moment())
 		if len(out.Replies) != 1 || out.Replies[0].Token != token {
 			t.Fatalf("version %d: %+v", v, out)
 		}
@@ -279,23 +275,23 @@ func TestUnknownRecordsAreSkipped(t *testing.T) {
 // A group that fits no batch is refused where it would be written, and the shard lives.
 func TestAssignmentTooLargeForABatch(t *testing.T) {
 	s := newStory(t)
-	s.configure("group.initial.rebalance.delay.ms", "0")
-	s.configure("message.max.bytes", "2000")
+	s.Configure("group.initial.rebalance.delay.ms", "0")
+	s.Configure("message.max.bytes", "2000")
 	join := kmsg.NewPtrJoinGroupRequest()
 	join.Version, join.Group, join.SessionTimeoutMillis, join.ProtocolType = 3, "g", 10_000, "consumer"
 	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: make([]byte, 3000)}}
 	if got := s.response(join).(*kmsg.JoinGroupResponse); got.ErrorCode != kerr.InvalidRequest.Code {
-		t.Errorf("metadata of 3000 bytes: %v", showError(got.ErrorCode))
+		t.Errorf("metadata of 3000 bytes: %v", coordinatortest.ErrorName(got.ErrorCode))
 	}
 	join.Protocols[0].Metadata = make([]byte, 100)
 	s.ask("a", "join", join)
 	s.clients["a"] = &storyClient{}
-	s.pass(time.Second, nil)
+	s.Pass(time.Second)
 	sync := kmsg.NewPtrSyncGroupRequest()
 	sync.Version, sync.Group, sync.Generation, sync.MemberID = 3, "g", 1, s.clients["a"].id
 	sync.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: s.clients["a"].id, MemberAssignment: make([]byte, 3000)}}
 	if got := s.response(sync).(*kmsg.SyncGroupResponse); got.ErrorCode != kerr.UnknownServerError.Code {
-		t.Errorf("assignment of 3000 bytes: %v", showError(got.ErrorCode))
+		t.Errorf("assignment of 3000 bytes: %v", coordinatortest.ErrorName(got.ErrorCode))
 	}
 	if g := s.machine().groups["g"]; g.stateName() != "PreparingRebalance" {
 		t.Errorf("in state %v", g.stateName())
@@ -307,6 +303,6 @@ func TestAssignmentTooLargeForABatch(t *testing.T) {
 		commit.Topics = append(commit.Topics, kmsg.OffsetCommitRequestTopic{Topic: "t", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: 1}}})
 	}
 	if got := s.response(commit).(*kmsg.OffsetCommitResponse); got.Topics[0].Partitions[0].ErrorCode != kerr.InvalidCommitOffsetSize.Code {
-		t.Errorf("100 offsets: %v", showError(got.Topics[0].Partitions[0].ErrorCode))
+		t.Errorf("100 offsets: %v", coordinatortest.ErrorName(got.Topics[0].Partitions[0].ErrorCode))
 	}
 }
