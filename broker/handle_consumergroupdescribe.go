@@ -9,6 +9,9 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //
 // It is decided in package coordinator/group, for each group by the shard that its id
 // hashes to; one that another broker coordinates is NOT_COORDINATOR.
+//
+// Deviation: a group that is named again is described once, in Kafka each time: the answer is much
+// longer than the name.
 func handleConsumerGroupDescribe(n *Node, r *request) {
 	req := r.msg.(*kmsg.ConsumerGroupDescribeRequest)
 	keys := distinct(req.Groups, itself)

@@ -3,7 +3,8 @@ package broker
 import "github.com/twmb/franz-go/pkg/kmsg"
 
 // DeleteGroups (key 42, versions 0-2; KIP-229) forgets groups that have no members
-// (NON_EMPTY_GROUP) with their offsets. It is answered once that has committed.
+// (NON_EMPTY_GROUP) with their offsets. It is answered once that has committed. A group that is
+// named again is answered once, as in Kafka.
 //
 // It is decided in package coordinator/group, for each group by the shard that its id
 // hashes to; one that another broker coordinates is NOT_COORDINATOR.

@@ -3,6 +3,8 @@ package broker
 import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odradek/broker/wire"
 )
 
 // DescribeProducers (key 61, version 0; KIP-664). What this replica, leader or not, knows of
@@ -10,17 +12,25 @@ import (
 // transaction that has been open for too long is one that hangs. Errors:
 // UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER where there is no replica here or its
 // log is not open, KAFKA_STORAGE_ERROR.
+//
+// Deviation: a partition that is named again is described once, in Kafka each time: the
+// answer is much longer than the name.
 func handleDescribeProducers(n *Node, r *request) {
 	req := r.msg.(*kmsg.DescribeProducersRequest)
 	resp := kmsg.NewPtrDescribeProducersResponse()
-	topics := distinct(req.Topics, func(t *kmsg.DescribeProducersRequestTopic) string { return t.Topic })
-	for i := range topics {
+	seen := make(map[wire.TopicPartition]bool)
+	for _, topic := range req.Topics {
 		rt := kmsg.NewDescribeProducersResponseTopic()
-		rt.Topic = topics[i].Topic
-		for _, index := range distinct(topics[i].Partitions, itself) {
-			rt.Partitions = append(rt.Partitions, n.describeProducers(rt.Topic, index))
+		rt.Topic = topic.Topic
+		for _, index := range topic.Partitions {
+			if tp := (wire.TopicPartition{Topic: topic.Topic, Partition: index}); !seen[tp] {
+				seen[tp] = true
+				rt.Partitions = append(rt.Partitions, n.describeProducers(topic.Topic, index))
+			}
 		}
-		resp.Topics = append(resp.Topics, rt)
+		if len(rt.Partitions) > 0 || len(topic.Partitions) == 0 {
+			resp.Topics = append(resp.Topics, rt)
+		}
 	}
 	r.reply(resp)
 }

@@ -7,6 +7,9 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 //
 // It is decided in package coordinator/txn, for each id by the shard that it hashes to; one
 // that another broker coordinates is NOT_COORDINATOR.
+//
+// Deviation: an id that is named again is described once, in Kafka each time: the answer is much
+// longer than the name.
 func handleDescribeTransactions(n *Node, r *request) {
 	ids := distinct(r.msg.(*kmsg.DescribeTransactionsRequest).TransactionalIDs, itself)
 	resp := kmsg.NewPtrDescribeTransactionsResponse()

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/coordinator"
+	"odradek/broker/metadata"
 )
 
 // FindCoordinator (key 10, versions 0-6; KIP-98, KIP-699). The coordinator of a group or
@@ -17,50 +18,75 @@ import (
 // that does not exist is INVALID_REQUEST; version 6 knows that of share groups, which
 // this broker does not have: COORDINATOR_NOT_AVAILABLE.
 //
-// Deviations: the message of a success is null, where Kafka says "NONE".
+// Deviations: the message of a success is null, where Kafka says "NONE". A key that is named
+// again is answered once, and a message is told with the first key that it is for: else the
+// answer could be many times as long as the request.
 func handleFindCoordinator(n *Node, r *request) {
 	req := r.msg.(*kmsg.FindCoordinatorRequest)
 	resp := kmsg.NewPtrFindCoordinatorResponse()
+	find := n.coordinatorFinder(req.CoordinatorType, r.header.Version)
 	if r.header.Version < 4 {
-		c := n.findCoordinator(req.CoordinatorType, req.CoordinatorKey, r.header.Version)
+		c := find(req.CoordinatorKey)
 		resp.NodeID, resp.Host, resp.Port = c.NodeID, c.Host, c.Port
 		resp.ErrorCode, resp.ErrorMessage = c.ErrorCode, c.ErrorMessage
 		r.reply(resp)
 		return
 	}
-	for _, key := range req.CoordinatorKeys {
-		resp.Coordinators = append(resp.Coordinators, n.findCoordinator(req.CoordinatorType, key, r.header.Version))
+	for _, key := range distinct(req.CoordinatorKeys, itself) {
+		resp.Coordinators = append(resp.Coordinators, find(key))
 	}
 	r.reply(resp)
 }
 
-func (n *Node) findCoordinator(kind int8, key string, version int16) kmsg.FindCoordinatorResponseCoordinator {
-	c := kmsg.NewFindCoordinatorResponseCoordinator()
-	c.Key, c.NodeID, c.Port = key, -1, -1
-	refuse := func(code *kerr.Error, why string) kmsg.FindCoordinatorResponseCoordinator {
-		c.ErrorCode, c.ErrorMessage = code.Code, &why
-		return c
-	}
+type foundCoordinator = kmsg.FindCoordinatorResponseCoordinator
+
+// coordinatorFinder finds the coordinators of a type. It looks up each partition of the
+// internal topic once, however many keys are asked for.
+func (n *Node) coordinatorFinder(kind int8, version int16) func(key string) foundCoordinator {
 	switch {
 	case kind < 0 || kind > 2 || kind == 2 && version < 6:
-		return refuse(kerr.InvalidRequest, fmt.Sprintf("there are no coordinators of type %d", kind))
+		return noCoordinator(kerr.InvalidRequest, "there are no coordinators of type %d", kind).of
 	case int(kind) >= len(n.coordinators.kinds) || n.coordinators.kinds[kind].machine == nil:
-		return refuse(kerr.CoordinatorNotAvailable, fmt.Sprintf("this broker has no coordinators of type %d", kind))
+		return noCoordinator(kerr.CoordinatorNotAvailable, "this broker has no coordinators of type %d", kind).of
 	}
 	k := &n.coordinators.kinds[kind]
 	t := n.image.Topic(k.topic)
 	if t == nil {
-		return refuse(kerr.CoordinatorNotAvailable, n.coordinators.create(k))
+		return noCoordinator(kerr.CoordinatorNotAvailable, "%s", n.coordinators.create(k)).of
 	}
-	p := t.Partitions[coordinator.PartitionFor(key, int32(len(t.Partitions)))]
+	leaders := make([]*coordinatorAnswer, len(t.Partitions))
+	return func(key string) foundCoordinator {
+		i := coordinator.PartitionFor(key, int32(len(leaders)))
+		if leaders[i] == nil {
+			leaders[i] = n.coordinatorOf(t.Partitions[i])
+		}
+		return leaders[i].of(key)
+	}
+}
+
+// coordinatorOf is the coordinator of all keys in a partition.
+func (n *Node) coordinatorOf(p *metadata.Partition) *coordinatorAnswer {
 	b := n.image.Broker(p.Leader)
 	if b == nil || b.Fenced {
-		return refuse(kerr.CoordinatorNotAvailable, fmt.Sprintf("%s has no leader", p.TopicPartition()))
+		return noCoordinator(kerr.CoordinatorNotAvailable, "%s has no leader", p.TopicPartition())
 	}
 	e, ok := n.clientEndpoint(b)
 	if !ok {
-		return refuse(kerr.CoordinatorNotAvailable, fmt.Sprintf("the leader of %s has no listener for clients", p.TopicPartition()))
+		return noCoordinator(kerr.CoordinatorNotAvailable, "the leader of %s has no listener for clients", p.TopicPartition())
 	}
-	c.NodeID, c.Host, c.Port = int32(b.ID), e.Host, int32(e.Port)
+	return &coordinatorAnswer{foundCoordinator{NodeID: int32(b.ID), Host: e.Host, Port: int32(e.Port)}}
+}
+
+// coordinatorAnswer is what differs between keys by nothing else than the key.
+type coordinatorAnswer struct{ foundCoordinator }
+
+func noCoordinator(code *kerr.Error, why string, args ...any) *coordinatorAnswer {
+	why = fmt.Sprintf(why, args...)
+	return &coordinatorAnswer{foundCoordinator{NodeID: -1, Port: -1, ErrorCode: code.Code, ErrorMessage: &why}}
+}
+
+func (a *coordinatorAnswer) of(key string) foundCoordinator {
+	c := a.foundCoordinator
+	c.Key, a.ErrorMessage = key, nil
 	return c
 }

@@ -12,7 +12,9 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 // What the answer tells has committed: the answer waits for that.
 //
 // Deviations: the groups of one request are answered one by one, and one that another
-// broker coordinates is NOT_COORDINATOR on its own.
+// broker coordinates is NOT_COORDINATOR on its own. A partition that is named again is
+// answered once, and so is a group, for the topics that it is named with first; in Kafka each
+// time. The answer is much longer than the name.
 func handleOffsetFetch(n *Node, r *request) {
 	req := r.msg.(*kmsg.OffsetFetchRequest)
 	if req.Version < 8 {
