@@ -177,6 +177,20 @@ func (m *Metadata) Hint(tp wire.TopicPartition, leader wire.NodeID, epoch wire.L
 	return true
 }
 
+// Newer takes in that a partition has had a leader of this epoch, because a committed
+// offset or a record says so (KIP-320). An older leader is forgotten, as Java does: it was
+// replaced without having heard of it, and what it says of its log may be false.
+func (m *Metadata) Newer(tp wire.TopicPartition, epoch wire.LeaderEpoch) {
+	t := m.topics[tp.Topic]
+	if t == nil || tp.Partition < 0 || int(tp.Partition) >= len(t.Partitions) || epoch <= t.seen[tp.Partition] {
+		return
+	}
+	t.seen[tp.Partition] = epoch
+	t.Partitions[tp.Partition] = Partition{Leader: wire.NoNode, Epoch: wire.NoLeaderEpoch}
+	m.updates++
+	m.RequestUpdate()
+}
+
 // HintBroker takes in the address of a broker that an error response named.
 func (m *Metadata) HintBroker(node wire.NodeID, host string, port int32) {
 	if node >= 0 {

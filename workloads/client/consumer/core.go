@@ -147,7 +147,7 @@ func (c *Core) assign(tps []wire.TopicPartition, begin func(*partition)) {
 			continue
 		}
 		p := &partition{
-			TopicPartition: tp, leaderEpoch: wire.NoLeaderEpoch,
+			TopicPartition: tp, leaderEpoch: wire.NoLeaderEpoch, soughtEpoch: wire.NoLeaderEpoch,
 			progress: Progress{HighWatermark: wire.NoOffset, LastStable: wire.NoOffset, LogStart: wire.NoOffset},
 		}
 		begin(p)

@@ -32,6 +32,9 @@ type partition struct {
 	posRead bool
 	// leaderEpoch is the leader's epoch for which pos is taken to be valid.
 	leaderEpoch wire.LeaderEpoch
+	// soughtEpoch is pos.Epoch as long as the metadata have not been told of it. They may
+	// come from a broker that knows only older leaders.
+	soughtEpoch wire.LeaderEpoch
 	// life grows whenever what is under way or buffered stops being wanted: with
 	// each seek and change of state.
 	life uint64
@@ -63,7 +66,7 @@ func (p *partition) enter(s state) {
 // seek makes pos the position. With an epoch it is validated first.
 func (p *partition) seek(pos Position, read bool) {
 	p.pos, p.hasPos, p.posRead = pos, true, read
-	p.leaderEpoch = wire.NoLeaderEpoch
+	p.leaderEpoch, p.soughtEpoch = wire.NoLeaderEpoch, pos.Epoch
 	p.failures, p.notBefore = 0, 0
 	p.enter(fetching)
 }

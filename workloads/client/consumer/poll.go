@@ -27,6 +27,11 @@ func (c *Core) Poll(now int64) []attempt.Request {
 			continue
 		}
 		leader, _ := c.meta.Partition(p.TopicPartition)
+		if p.soughtEpoch > leader.Epoch && leader.Epoch != wire.NoLeaderEpoch {
+			c.meta.Newer(p.TopicPartition, p.soughtEpoch)
+			p.soughtEpoch = wire.NoLeaderEpoch // once: the topic may be a new one, of younger epochs
+			leader, _ = c.meta.Partition(p.TopicPartition)
+		}
 		if leader.Leader == wire.NoNode {
 			c.meta.RequestUpdate()
 			continue
