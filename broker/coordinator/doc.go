@@ -17,7 +17,8 @@
 // # Where to start
 //
 // machine.go is what a machine promises; shard.go runs one; refuse.go has the answer of
-// every API for a shard that is not there; hash.go finds the partition of a key.
+// every API for a shard that is not there; batch.go knows what fits a batch; hash.go finds
+// the partition of a key. Tests of machines begin in coordinatortest.
 //
 // # Duties of the shell
 //

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
+	"iter"
 	"strings"
 )
 
@@ -65,6 +66,22 @@ func (tp TopicPartition) Compare(o TopicPartition) int {
 		return c
 	}
 	return cmp.Compare(tp.Partition, o.Partition)
+}
+
+// ByTopic yields the topics of partitions, each with the indexes of its partitions, in
+// their order. Those of one topic have to stand together, as they do when sorted.
+func ByTopic(tps []TopicPartition) iter.Seq2[string, []int32] {
+	return func(yield func(string, []int32) bool) {
+		for from, to := 0, 0; from < len(tps); from = to {
+			var indexes []int32
+			for to = from; to < len(tps) && tps[to].Topic == tps[from].Topic; to++ {
+				indexes = append(indexes, tps[to].Partition)
+			}
+			if !yield(tps[from].Topic, indexes) {
+				return
+			}
+		}
+	}
 }
 
 // TopicIDPartition names a partition of one incarnation of a topic (KIP-516).

@@ -72,16 +72,13 @@ func (t *turn) fetchOffset(group string, tp wire.TopicPartition, stable bool) km
 // topicsOf asks for all partitions of a group, sorted; for those that have nothing but a
 // pending offset only if that matters.
 func (t *turn) topicsOf(group string, stable bool) []kmsg.OffsetFetchRequestGroupTopic {
+	tps := slices.DeleteFunc(t.m.offsets.partitions(group), func(tp wire.TopicPartition) bool {
+		_, ok := t.m.offsets.get(group, tp)
+		return !ok && !stable
+	})
 	var topics []kmsg.OffsetFetchRequestGroupTopic
-	for _, tp := range t.m.offsets.partitions(group) {
-		if _, ok := t.m.offsets.get(group, tp); !ok && !stable {
-			continue
-		}
-		if n := len(topics); n == 0 || topics[n-1].Topic != tp.Topic {
-			topics = append(topics, kmsg.OffsetFetchRequestGroupTopic{Topic: tp.Topic})
-		}
-		last := &topics[len(topics)-1]
-		last.Partitions = append(last.Partitions, tp.Partition)
+	for topic, indexes := range wire.ByTopic(tps) {
+		topics = append(topics, kmsg.OffsetFetchRequestGroupTopic{Topic: topic, Partitions: indexes})
 	}
 	return topics
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/coordinator"
+	"odradek/broker/wire"
 )
 
 // describeTransactions is DescribeTransactions (key 65, version 0; KIP-664). A transaction
@@ -39,14 +40,8 @@ func (t *turn) describe(x *transaction, s *kmsg.DescribeTransactionsResponseTran
 	if c := t.m.completing[x.id]; c != nil {
 		partitions = c.unmarked
 	}
-	for _, tp := range partitions {
-		if k := len(s.Topics); k == 0 || s.Topics[k-1].Topic != tp.Topic {
-			rt := kmsg.NewDescribeTransactionsResponseTransactionStateTopic()
-			rt.Topic = tp.Topic
-			s.Topics = append(s.Topics, rt)
-		}
-		rt := &s.Topics[len(s.Topics)-1]
-		rt.Partitions = append(rt.Partitions, tp.Partition)
+	for topic, indexes := range wire.ByTopic(partitions) {
+		s.Topics = append(s.Topics, kmsg.DescribeTransactionsResponseTransactionStateTopic{Topic: topic, Partitions: indexes})
 	}
 }
 

@@ -64,10 +64,7 @@ func (t *turn) judgeEnd(req *kmsg.EndTxnRequest) (x *transaction, done bool, why
 	if req.Version >= 5 {
 		return t.judgeEndV2(x, req)
 	}
-	prepare, complete := PrepareAbort, CompleteAbort
-	if req.Commit {
-		prepare, complete = PrepareCommit, CompleteCommit
-	}
+	prepare, complete := outcome(req.Commit)
 	switch {
 	case x.awaits(req.ProducerID, req.ProducerEpoch):
 		why = kerr.ConcurrentTransactions
@@ -87,10 +84,7 @@ func (t *turn) judgeEnd(req *kmsg.EndTxnRequest) (x *transaction, done bool, why
 }
 
 func (t *turn) judgeEndV2(x *transaction, req *kmsg.EndTxnRequest) (_ *transaction, done bool, why *kerr.Error) {
-	prepare, complete := PrepareAbort, CompleteAbort
-	if req.Commit {
-		prepare, complete = PrepareCommit, CompleteCommit
-	}
+	prepare, complete := outcome(req.Commit)
 	first := x.producerID == req.ProducerID && x.epoch == req.ProducerEpoch
 	// Only the end of a transaction in this protocol leaves the epoch that it is known by.
 	second := x.version >= 2 && (x.producerID == req.ProducerID && int(x.epoch) == int(req.ProducerEpoch)+1 ||

@@ -41,14 +41,8 @@ func (x *transaction) record(level int16) coordinator.Record {
 	if x.state != Empty { // an empty transaction has null there in Kafka, too
 		v.Topics = []kmsg.TxnMetadataValueTopic{}
 	}
-	for _, tp := range x.partitions {
-		if k := len(v.Topics); k == 0 || v.Topics[k-1].Topic != tp.Topic {
-			t := kmsg.NewTxnMetadataValueTopic()
-			t.Topic = tp.Topic
-			v.Topics = append(v.Topics, t)
-		}
-		t := &v.Topics[len(v.Topics)-1]
-		t.Partitions = append(t.Partitions, tp.Partition)
+	for topic, indexes := range wire.ByTopic(x.partitions) {
+		v.Topics = append(v.Topics, kmsg.TxnMetadataValueTopic{Topic: topic, Partitions: indexes})
 	}
 	return coordinator.Record{Key: key(x.id), Value: v.AppendTo(nil)}
 }

@@ -50,6 +50,14 @@ func stateNamed(name string) (State, bool) {
 	return 0, false
 }
 
+// outcome is the states of a transaction that is committed, or aborted.
+func outcome(commit bool) (prepare, complete State) {
+	if commit {
+		return PrepareCommit, CompleteCommit
+	}
+	return PrepareAbort, CompleteAbort
+}
+
 // prepared reports whether the outcome is decided, and markers are being written.
 func (s State) prepared() bool { return s == PrepareCommit || s == PrepareAbort }
 

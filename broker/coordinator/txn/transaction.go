@@ -83,9 +83,7 @@ func (x *transaction) add(partitions []wire.TopicPartition, version int16, wall 
 // epoch.
 func (x *transaction) end(commit bool, version, epoch int16, next int64, wall int64) *transaction {
 	y := *x
-	if y.state = PrepareAbort; commit {
-		y.state = PrepareCommit
-	}
+	y.state, _ = outcome(commit)
 	if version >= 2 {
 		y.lastEpoch, y.epoch, y.nextID = x.epoch, epoch, next
 	}
@@ -117,9 +115,7 @@ func fencing(version int16) int {
 // complete is the transaction with all its markers written.
 func (x *transaction) complete(wall int64) *transaction {
 	y := *x
-	if y.state = CompleteAbort; x.state == PrepareCommit {
-		y.state = CompleteCommit
-	}
+	_, y.state = outcome(x.state == PrepareCommit)
 	y.partitions, y.updated = nil, wall
 	y.producerID, y.epoch = x.successor()
 	if y.producerID != x.producerID {
