@@ -41,7 +41,7 @@ func (e *AdminError) Unwrap() error { return e.Err }
 func newAdmin(n *network) *Admin {
 	o := &office{
 		net: n, calls: make(map[uint64]func(error)), topics: make(map[string]int),
-		finders: make(map[string]*coordinator.Finder),
+		finders: make(map[coordinated]*coordinator.Finder),
 	}
 	n.core = o
 	return &Admin{office: o, timeout: time.Minute}
@@ -75,8 +75,8 @@ type office struct {
 	seen    int
 	// topics in use by operations that need their leaders.
 	topics map[string]int
-	// finders know the groups' coordinators.
-	finders map[string]*coordinator.Finder
+	// finders know the coordinators of groups and transactional ids.
+	finders map[coordinated]*coordinator.Finder
 }
 
 // route is where a request goes: nil node means "not known yet".
@@ -106,15 +106,18 @@ type operation struct {
 	maxVersion int16
 	// read takes the answer and gives its error.
 	read func(kmsg.Response) (code int16, detail *string)
-	// once: the caller decides about further attempts.
-	once bool
-	// group is whose coordinator is asked, instead of to, if not empty.
-	group string
+	// of is whose coordinator is asked, instead of to, if it has an id.
+	of coordinated
 }
 
 // run attempts an operation until it ends or the time is up.
 func (a *Admin) run(t *env.Task, op operation) error {
 	until := a.net.now() + int64(a.timeout)
+	var finder *coordinator.Finder
+	if op.of.id != "" {
+		finder = a.finder(op.of)
+		op.to = finder.Node
+	}
 	var attempts []attempt.Attempt
 	last := ErrAdminTimeout
 	end := func(err error) error {
@@ -131,12 +134,9 @@ func (a *Admin) run(t *env.Task, op operation) error {
 			}
 			return end(last)
 		}
-		if op.group != "" && op.to == nil {
-			op.to = a.finder(op.group).Node
-		}
 		node, ok := op.to()
-		if !ok && op.group != "" {
-			if err := a.find(t, op.group, until); err != nil {
+		if !ok && finder != nil {
+			if err := a.find(t, finder, until); err != nil {
 				return end(err)
 			}
 			continue
@@ -167,12 +167,12 @@ func (a *Admin) run(t *env.Task, op operation) error {
 		if err == nil {
 			return nil
 		}
-		if !class.Retriable || op.once {
+		if !class.Retriable {
 			return end(err)
 		}
 		last = err
-		if op.group != "" && (at.Err != nil || coordinator.Gone(at.Code)) {
-			a.finder(op.group).Lost(node)
+		if finder != nil && (at.Err != nil || coordinator.Gone(at.Code)) {
+			finder.Lost(node)
 		}
 		if class.Refresh {
 			a.net.meta.RequestUpdate()

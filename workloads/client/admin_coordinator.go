@@ -8,88 +8,63 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/env"
-	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/coordinator"
+	"odradek/workloads/client/group"
 )
 
-// atCoordinator runs an operation at the coordinator of a group or transactional id; its
-// route is set here. Whatever goes wrong in a way that may pass, the coordinator is
-// looked up again.
-func (a *Admin) atCoordinator(t *env.Task, kind coordinator.Kind, key string, op operation) error {
-	until := a.net.now() + int64(a.timeout)
-	op.once = true
-	var attempts []attempt.Attempt
-	for {
-		left := a.WithTimeout(time.Duration(max(until-a.net.now(), 0)))
-		node, err := left.coordinatorOf(t, kind, key)
-		looked := err == nil
-		if looked {
-			op.to = func() (wire.NodeID, bool) { return node, true }
-			err = left.run(t, op)
-			if err == nil {
-				return nil
-			}
-		}
-		var failed *AdminError
-		if !errors.As(err, &failed) {
+// coordinated is a group or a transactional id.
+type coordinated struct {
+	kind coordinator.Kind
+	id   string
+}
+
+func (o *office) finder(of coordinated) *coordinator.Finder {
+	f := o.finders[of]
+	if f == nil {
+		f = coordinator.New(of.kind, of.id, o.net.meta, o.net.cfg.Retry, o.net.rng)
+		o.finders[of] = f
+	}
+	return f
+}
+
+// find looks a coordinator up, once, or waits for whoever does. Only an error that does not
+// pass is one.
+func (a *Admin) find(t *env.Task, f *coordinator.Finder, until int64) error {
+	f.Want()
+	req, due := f.Poll(a.net.now(), 1)
+	if !due {
+		// It backs off, or another task has asked.
+		pause := min(f.Deadline(), until, a.net.now()+int64(a.net.cfg.Retry.Initial)) - a.net.now()
+		t.Sleep(a.net.env.Clock, time.Duration(max(pause, 1)))
+		return nil
+	}
+	resp, err := a.call(t, req, min(a.net.cfg.RequestTimeout, time.Duration(until-a.net.now())))
+	if err != nil {
+		f.OnFailure(a.net.now())
+		if errors.Is(err, attempt.ErrVersion) || errors.Is(err, attempt.ErrClosed) {
 			return err
 		}
-		if looked {
-			attempts = append(attempts, failed.Attempts...)
-		}
-		if a.net.closed || a.net.now() >= until || !passes(failed) {
-			return &AdminError{Outcome: attempt.Combine(attempts), Attempts: attempts, Err: failed.Err}
-		}
-		a.net.meta.RequestUpdate()
-		pause := a.net.cfg.Retry.After(len(attempts)+1, a.net.rng)
-		t.Sleep(a.net.env.Clock, min(pause, time.Duration(max(until-a.net.now(), 1))))
+		return nil
 	}
+	f.OnResponse(a.net.now(), resp.(*kmsg.FindCoordinatorResponse))
+	return f.Err()
 }
 
-// passes tells whether a later attempt may succeed.
-func passes(e *AdminError) bool {
-	if len(e.Attempts) == 0 {
-		return false
+// classify gives the meaning of an error code for the operation.
+func (op *operation) classify(code int16) attempt.Class {
+	switch {
+	case op.of.id == "":
+		return attempt.ClassifyAdmin(code)
+	case op.of.kind == coordinator.Transaction:
+		class := attempt.ClassifyAdmin(code)
+		class.Retriable = class.Retriable || coordinator.Gone(code) ||
+			code == kerr.CoordinatorLoadInProgress.Code || code == kerr.ConcurrentTransactions.Code
+		return class
 	}
-	switch last := e.Attempts[len(e.Attempts)-1]; last.Code {
-	case 0:
-		return !errors.Is(last.Err, attempt.ErrVersion) && !errors.Is(last.Err, attempt.ErrClosed)
-	case kerr.NotCoordinator.Code, kerr.CoordinatorNotAvailable.Code, kerr.CoordinatorLoadInProgress.Code,
-		kerr.ConcurrentTransactions.Code:
-		return true
-	default:
-		return attempt.ClassifyAdmin(last.Code).Retriable
+	class := group.Classify(code)
+	if code == kerr.UnknownTopicOrPartition.Code {
+		class.Retriable = false // unlike a member, nobody waits for the topic here
 	}
-}
-
-// coordinatorOf asks any broker once for the coordinator of a key.
-func (a *Admin) coordinatorOf(t *env.Task, kind coordinator.Kind, key string) (wire.NodeID, error) {
-	node := wire.NoNode
-	err := a.run(t, operation{
-		to: a.toAny, minVersion: int16(kind), maxVersion: 6, once: true,
-		request: func(time.Duration) kmsg.Request {
-			req := kmsg.NewPtrFindCoordinatorRequest()
-			req.CoordinatorType, req.CoordinatorKey, req.CoordinatorKeys = int8(kind), key, []string{key}
-			return req
-		},
-		read: func(r kmsg.Response) (int16, *string) {
-			resp := r.(*kmsg.FindCoordinatorResponse)
-			c := kmsg.FindCoordinatorResponseCoordinator{
-				NodeID: resp.NodeID, Host: resp.Host, Port: resp.Port, ErrorCode: resp.ErrorCode, ErrorMessage: resp.ErrorMessage,
-			}
-			if resp.Version >= 4 {
-				if len(resp.Coordinators) != 1 {
-					return missing()
-				}
-				c = resp.Coordinators[0]
-			}
-			if c.ErrorCode == 0 {
-				node = wire.NodeID(c.NodeID)
-				a.net.meta.HintBroker(node, c.Host, c.Port)
-			}
-			return c.ErrorCode, c.ErrorMessage
-		},
-	})
-	return node, err
+	return class
 }

@@ -18,52 +18,6 @@ import (
 	"odradek/workloads/client/group"
 )
 
-// finder knows a group's coordinator.
-func (o *office) finder(id string) *coordinator.Finder {
-	f := o.finders[id]
-	if f == nil {
-		f = coordinator.New(coordinator.Group, id, o.net.meta, o.net.cfg.Retry, o.net.rng)
-		o.finders[id] = f
-	}
-	return f
-}
-
-// find looks a group's coordinator up, once, or waits for whoever does. Only an error that
-// does not pass is one.
-func (a *Admin) find(t *env.Task, id string, until int64) error {
-	f := a.finder(id)
-	f.Want()
-	req, due := f.Poll(a.net.now(), 1)
-	if !due {
-		// It backs off, or another task has asked.
-		pause := min(f.Deadline(), until, a.net.now()+int64(a.net.cfg.Retry.Initial)) - a.net.now()
-		t.Sleep(a.net.env.Clock, time.Duration(max(pause, 1)))
-		return nil
-	}
-	resp, err := a.call(t, req, min(a.net.cfg.RequestTimeout, time.Duration(until-a.net.now())))
-	if err != nil {
-		f.OnFailure(a.net.now())
-		if errors.Is(err, attempt.ErrVersion) || errors.Is(err, attempt.ErrClosed) {
-			return err
-		}
-		return nil
-	}
-	f.OnResponse(a.net.now(), resp.(*kmsg.FindCoordinatorResponse))
-	return f.Err()
-}
-
-// classify gives the meaning of an error code for the operation.
-func (op *operation) classify(code int16) attempt.Class {
-	if op.group == "" {
-		return attempt.ClassifyAdmin(code)
-	}
-	class := group.Classify(code)
-	if code == kerr.UnknownTopicOrPartition.Code {
-		class.Retriable = false // unlike a member, nobody waits for the topic here
-	}
-	return class
-}
-
 // GroupListing is a group as listed by ListGroups.
 type GroupListing struct {
 	ID           string
@@ -76,20 +30,9 @@ type GroupListing struct {
 // ListGroups asks every broker that is not fenced for the groups it coordinates, sorted by
 // id.
 func (a *Admin) ListGroups(t *env.Task) ([]GroupListing, error) {
-	info, err := a.DescribeCluster(t)
-	if err != nil {
-		return nil, err
-	}
 	var groups []GroupListing
-	for _, b := range info.Brokers {
-		if b.Fenced {
-			continue
-		}
-		err := a.run(t, operation{
-			to: func() (wire.NodeID, bool) {
-				_, known := a.net.meta.Addr(b.Node)
-				return b.Node, known
-			},
+	err := a.everywhere(t, func(wire.NodeID) operation {
+		return operation{
 			minVersion: 0, maxVersion: 5,
 			request: func(time.Duration) kmsg.Request { return kmsg.NewPtrListGroupsRequest() },
 			read: func(r kmsg.Response) (int16, *string) {
@@ -102,14 +45,11 @@ func (a *Admin) ListGroups(t *env.Task) ([]GroupListing, error) {
 				}
 				return 0, nil
 			},
-		})
-		if err != nil {
-			return groups, err
 		}
-	}
+	})
 	slices.SortFunc(groups, func(a, b GroupListing) int { return strings.Compare(a.ID, b.ID) })
 	// A group whose coordinator moved meanwhile may have been listed twice.
-	return slices.CompactFunc(groups, func(a, b GroupListing) bool { return a.ID == b.ID }), nil
+	return slices.CompactFunc(groups, func(a, b GroupListing) bool { return a.ID == b.ID }), err
 }
 
 // GroupDescription is a group as described by its coordinator.
@@ -148,7 +88,7 @@ func (a *Admin) DescribeGroup(t *env.Task, id string) (GroupDescription, error) 
 func (a *Admin) describeConsumerGroup(t *env.Task, id string) (GroupDescription, error) {
 	d := GroupDescription{ID: id, Protocol: group.Consumer}
 	err := a.run(t, operation{
-		group: id, minVersion: 0, maxVersion: 1,
+		of: coordinated{coordinator.Group, id}, minVersion: 0, maxVersion: 1,
 		request: func(time.Duration) kmsg.Request {
 			req := kmsg.NewPtrConsumerGroupDescribeRequest()
 			req.Groups = []string{id}
@@ -180,7 +120,7 @@ func (a *Admin) describeConsumerGroup(t *env.Task, id string) (GroupDescription,
 func (a *Admin) describeClassicGroup(t *env.Task, id string) (GroupDescription, error) {
 	d := GroupDescription{ID: id, Protocol: group.Classic}
 	err := a.run(t, operation{
-		group: id, minVersion: 0, maxVersion: 6,
+		of: coordinated{coordinator.Group, id}, minVersion: 0, maxVersion: 6,
 		request: func(time.Duration) kmsg.Request {
 			req := kmsg.NewPtrDescribeGroupsRequest()
 			req.Groups = []string{id}
@@ -237,7 +177,7 @@ func assignmentOf(a kmsg.Assignment) []wire.TopicPartition {
 // DeleteGroup deletes a group without members, and its committed offsets.
 func (a *Admin) DeleteGroup(t *env.Task, id string) error {
 	return a.run(t, operation{
-		group: id, minVersion: 0, maxVersion: 2,
+		of: coordinated{coordinator.Group, id}, minVersion: 0, maxVersion: 2,
 		request: func(time.Duration) kmsg.Request {
 			req := kmsg.NewPtrDeleteGroupsRequest()
 			req.Groups = []string{id}
@@ -264,7 +204,7 @@ func (a *Admin) ListConsumerGroupOffsets(t *env.Task, id string, tps []wire.Topi
 	offsets := make(group.Offsets)
 	_, lowest := group.OffsetFetchRequest(id, tps, stable)
 	err := a.run(t, operation{
-		group: id, minVersion: lowest, maxVersion: 9,
+		of: coordinated{coordinator.Group, id}, minVersion: lowest, maxVersion: 9,
 		request: func(time.Duration) kmsg.Request {
 			req, _ := group.OffsetFetchRequest(id, tps, stable)
 			return req
@@ -295,7 +235,7 @@ func (a *Admin) ListConsumerGroupOffsets(t *env.Task, id string, tps []wire.Topi
 func (a *Admin) AlterConsumerGroupOffsets(t *env.Task, id string, offsets group.Offsets) error {
 	some := false
 	err := a.run(t, operation{
-		group: id, minVersion: 2, maxVersion: 9,
+		of: coordinated{coordinator.Group, id}, minVersion: 2, maxVersion: 9,
 		request: func(time.Duration) kmsg.Request {
 			return group.OffsetCommitRequest(group.Member{Group: id, Generation: -1}, offsets)
 		},
@@ -319,7 +259,7 @@ func (a *Admin) AlterConsumerGroupOffsets(t *env.Task, id string, offsets group.
 func (a *Admin) DeleteConsumerGroupOffsets(t *env.Task, id string, tps []wire.TopicPartition) error {
 	tps = slices.SortedFunc(slices.Values(tps), wire.TopicPartition.Compare)
 	return a.run(t, operation{
-		group: id, minVersion: 0, maxVersion: 0,
+		of: coordinated{coordinator.Group, id}, minVersion: 0, maxVersion: 0,
 		request: func(time.Duration) kmsg.Request {
 			req := kmsg.NewPtrOffsetDeleteRequest()
 			req.Group = id

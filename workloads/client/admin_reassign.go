@@ -115,6 +115,19 @@ func (o *office) toNode(node wire.NodeID) route {
 	}
 }
 
+// everywhere asks every broker that is not fenced; one that does not answer is an error.
+func (a *Admin) everywhere(t *env.Task, ask func(wire.NodeID) operation) error {
+	info, err := a.DescribeCluster(t)
+	for i := 0; i < len(info.Brokers) && err == nil; i++ {
+		if b := &info.Brokers[i]; !b.Fenced {
+			op := ask(b.Node)
+			op.to = a.toNode(b.Node)
+			err = a.run(t, op)
+		}
+	}
+	return err
+}
+
 // ElectionType is which leader an election is for (KIP-460).
 type ElectionType int8
 

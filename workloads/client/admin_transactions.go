@@ -76,8 +76,8 @@ type TransactionDescription struct {
 // DescribeTransaction asks the coordinator about a transactional id.
 func (a *Admin) DescribeTransaction(t *env.Task, id string) (TransactionDescription, error) {
 	var d TransactionDescription
-	err := a.atCoordinator(t, coordinator.Transaction, id, operation{
-		minVersion: 0, maxVersion: 0,
+	err := a.run(t, operation{
+		of: coordinated{coordinator.Transaction, id}, minVersion: 0, maxVersion: 0,
 		request: func(time.Duration) kmsg.Request {
 			req := kmsg.NewPtrDescribeTransactionsRequest()
 			req.TransactionalIDs = []string{id}
@@ -117,18 +117,10 @@ type TransactionListing struct {
 // of the states and of one of the producer ids, if any are given. A broker that does not
 // answer makes it fail.
 func (a *Admin) ListTransactions(t *env.Task, states []string, producerIDs []int64) ([]TransactionListing, error) {
-	info, err := a.DescribeCluster(t)
-	if err != nil {
-		return nil, err
-	}
 	var all []TransactionListing
-	for _, b := range info.Brokers {
-		if b.Fenced {
-			continue
-		}
-		var some []TransactionListing
-		err := a.run(t, operation{
-			to: func() (wire.NodeID, bool) { _, known := a.net.meta.Addr(b.Node); return b.Node, known }, minVersion: 0, maxVersion: 0,
+	err := a.everywhere(t, func(node wire.NodeID) operation {
+		return operation{
+			minVersion: 0, maxVersion: 0,
 			request: func(time.Duration) kmsg.Request {
 				req := kmsg.NewPtrListTransactionsRequest()
 				req.StateFilters, req.ProducerIDFilters = states, producerIDs
@@ -136,32 +128,30 @@ func (a *Admin) ListTransactions(t *env.Task, states []string, producerIDs []int
 			},
 			read: func(r kmsg.Response) (int16, *string) {
 				resp := r.(*kmsg.ListTransactionsResponse)
-				some = nil
+				if resp.ErrorCode != 0 {
+					return resp.ErrorCode, nil
+				}
 				for _, s := range resp.TransactionStates {
-					some = append(some, TransactionListing{
-						TransactionalID: s.TransactionalID, ProducerID: s.ProducerID, State: s.TransactionState, Coordinator: b.Node,
+					all = append(all, TransactionListing{
+						TransactionalID: s.TransactionalID, ProducerID: s.ProducerID, State: s.TransactionState, Coordinator: node,
 					})
 				}
-				return resp.ErrorCode, nil
+				return 0, nil
 			},
-		})
-		if err != nil {
-			return nil, err
 		}
-		all = append(all, some...)
-	}
+	})
 	slices.SortFunc(all, func(x, y TransactionListing) int {
 		return cmp.Or(cmp.Compare(x.TransactionalID, y.TransactionalID), cmp.Compare(x.Coordinator, y.Coordinator))
 	})
-	return all, nil
+	return all, err
 }
 
 // FenceProducer makes the coordinator end the transaction of a transactional id and
 // refuse its producer from now on, as a new producer would; it gives the id and epoch
 // that a new producer would have got.
 func (a *Admin) FenceProducer(t *env.Task, id string) (producerID int64, epoch int16, err error) {
-	err = a.atCoordinator(t, coordinator.Transaction, id, operation{
-		minVersion: 0, maxVersion: 5,
+	err = a.run(t, operation{
+		of: coordinated{coordinator.Transaction, id}, minVersion: 0, maxVersion: 5,
 		request: func(wait time.Duration) kmsg.Request {
 			req := kmsg.NewPtrInitProducerIDRequest()
 			req.TransactionalID = &id
