@@ -58,7 +58,7 @@ func play(t *testing.T, seed uint64, params map[string]int, faults bool, broken 
 	if !r.world.RunUntil(10*time.Minute, func() bool { return ended == len(users) }) {
 		t.Fatalf("seed %d: %d of %d users ended", seed, ended, len(users))
 	}
-	r.cluster.Inject = func(wire.NodeID, kmsg.Request) clienttest.Fault { return clienttest.Fault{} }
+	r.cluster.Inject = nil
 	if broken != nil {
 		broken(r)
 	}

@@ -4,10 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"odradek/broker/env"
-	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/checker/register"
 	"odradek/workloads"
@@ -44,7 +41,7 @@ func perform(t *testing.T, name string, seed uint64, params map[string]int, faul
 	}
 	r.world.Run(10 * time.Second)
 	stop = true
-	r.cluster.Inject = func(wire.NodeID, kmsg.Request) clienttest.Fault { return clienttest.Fault{} }
+	r.cluster.Inject = nil
 	if !r.world.RunUntil(2*time.Minute, func() bool { return ended == len(users) }) {
 		t.Fatalf("%s, seed %d: %d of %d users ended", name, seed, ended, len(users))
 	}

@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -55,24 +54,9 @@ func migrate(s *coming, generations []group.Config) {
 			}
 		}
 		p.Flush(task)
-		for range 300 {
-			if !slices.ContainsFunc(acked, func(v string) bool { return s.read[v] == 0 }) {
-				break
-			}
-			s.sleep(task, 200*time.Millisecond)
-		}
+		s.awaitReading(task, acked)
 		over = true
 	})
 	s.until(10*time.Minute, nil, func() bool { return over && s.members == 0 })
-	for _, v := range s.violations {
-		s.t.Error(v)
-	}
-	if len(acked) == 0 {
-		s.t.Error("nothing was produced")
-	}
-	for _, v := range acked {
-		if s.read[v] == 0 {
-			s.t.Errorf("seed %d: %s was acknowledged and never read", s.seed, v)
-		}
-	}
+	s.judge(acked)
 }

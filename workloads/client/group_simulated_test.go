@@ -20,7 +20,6 @@ import (
 // coming is a test in which members of a group come and go while records are written.
 type coming struct {
 	*simulated
-	t    *testing.T
 	seed uint64
 	cfg  group.Config
 	// read counts how often each value was processed.
@@ -181,10 +180,6 @@ func (s *coming) member(name, instance string, polls int, leave bool, over *bool
 	})
 }
 
-func (s *coming) sleep(task *env.Task, d time.Duration) {
-	task.Suspend(func(wake func()) { s.k.After(d, sim.World, s.k.Kind("test-pace"), wake) })
-}
-
 func newComing(t *testing.T, seed uint64, cfg group.Config) *coming {
 	return &coming{
 		simulated: simulate(t, seed, map[string]string{
@@ -193,7 +188,7 @@ func newComing(t *testing.T, seed uint64, cfg group.Config) *coming {
 			"group.consumer.heartbeat.interval.ms":     "1000",
 			"group.consumer.min.session.timeout.ms":    "6000",
 			"group.consumer.min.heartbeat.interval.ms": "1000",
-		}), t: t, seed: seed, cfg: cfg,
+		}), seed: seed, cfg: cfg,
 		read: make(map[string]int), owner: make(map[wire.TopicPartition]string),
 		live: make(map[string]*live), counts: make(map[client.GroupEvent]int), commits: make(map[attempt.Outcome]int),
 	}
@@ -220,10 +215,9 @@ func (s *coming) run(trouble bool) {
 			s.member(fmt.Sprint("m", i), instance, 1<<30, true, &over)
 		}
 		p := cl.NewProducer(producer.DefaultConfig())
-		sent := 0
 		for i := range records {
 			p.SendAsync(record("a", int32(i%partitions), fmt.Sprint(i)), func(r producer.Result) {
-				if sent++; r.Outcome == attempt.OK {
+				if r.Outcome == attempt.OK {
 					acked = append(acked, fmt.Sprint(i))
 				}
 			})
@@ -235,12 +229,7 @@ func (s *coming) run(trouble bool) {
 		}
 		p.Flush(task)
 		s.calm = true
-		for deadline := 0; deadline < 600; deadline++ {
-			if !slices.ContainsFunc(acked, func(v string) bool { return s.read[v] == 0 }) {
-				break
-			}
-			s.sleep(task, 200*time.Millisecond)
-		}
+		s.awaitReading(task, acked)
 		over = true
 	})
 	var mischief func()
@@ -256,8 +245,26 @@ func (s *coming) run(trouble bool) {
 		}
 	}
 	s.until(10*time.Minute, mischief, func() bool { return over && s.members == 0 })
+	s.judge(acked)
+}
+
+// awaitReading waits until every acknowledged record was processed, or for two minutes.
+func (s *coming) awaitReading(task *env.Task, acked []string) {
+	for range 600 {
+		if !slices.ContainsFunc(acked, func(v string) bool { return s.read[v] == 0 }) {
+			return
+		}
+		s.sleep(task, 200*time.Millisecond)
+	}
+}
+
+// judge sees that every acknowledged record was processed, and no partition had two owners.
+func (s *coming) judge(acked []string) {
 	for _, v := range s.violations {
 		s.t.Error(v)
+	}
+	if len(acked) == 0 {
+		s.t.Errorf("seed %d: nothing was acknowledged", s.seed)
 	}
 	for _, v := range acked {
 		if s.read[v] == 0 {

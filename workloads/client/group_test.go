@@ -89,6 +89,25 @@ func pollUntil(t *testing.T, task *env.Task, c *client.GroupConsumer, what strin
 	return nil
 }
 
+// polls is a condition that holds after so many polls.
+func polls(n int) func() bool {
+	return func() bool { n--; return n < 0 }
+}
+
+// join makes a member subscribed to a, and polls until it has so many partitions.
+func (r *rig) join(task *env.Task, ccfg consumer.Config, cfg group.Config, l client.Listener, partitions int) *client.GroupConsumer {
+	c := r.client.NewGroupConsumer(ccfg, cfg, l)
+	c.Subscribe("a")
+	pollUntil(r.t, task, c, "joining", func() bool { return len(c.Assignment()) == partitions })
+	return c
+}
+
+// rejoin polls until a member that has not heard yet that it is none is one again.
+func rejoin(t *testing.T, task *env.Task, c *client.GroupConsumer, partitions int) {
+	heard := polls(20)
+	pollUntil(t, task, c, "joining again", func() bool { return heard() && len(c.Assignment()) == partitions })
+}
+
 func (r *rig) fill(task *env.Task, tp wire.TopicPartition, n int) {
 	p := r.client.NewProducer(producer.DefaultConfig())
 	for i := range n {
@@ -106,8 +125,7 @@ func TestAMemberReadsFromTheCommittedOffset(t *testing.T) {
 			e := &ear{}
 			c := r.client.NewGroupConsumer(earliest(), cfg, e)
 			c.Subscribe("a")
-			n := 0
-			values := pollUntil(t, task, c, "the first", func() bool { n++; return n > 20 })
+			values := pollUntil(t, task, c, "the first", polls(20))
 			if len(values) != 10 {
 				t.Errorf("read %v", values)
 			}
@@ -118,7 +136,7 @@ func TestAMemberReadsFromTheCommittedOffset(t *testing.T) {
 			if k := c.Commit(task, group.Offsets{a0: {Offset: 7, LeaderEpoch: 0, Metadata: "half"}}); k.Outcome != attempt.OK || k.Err != nil {
 				t.Errorf("%+v", k)
 			}
-			got, err := c.Committed(task, []wire.TopicPartition{a0, {Topic: "a", Partition: 1}})
+			got, err := c.Committed(task, []wire.TopicPartition{a0, a1})
 			if diff := cmp.Diff(group.Offsets{a0: {Offset: 7, Metadata: "half"}}, got); err != nil || diff != "" {
 				t.Errorf("%v\n%s", err, diff)
 			}
@@ -139,8 +157,7 @@ func TestAMemberReadsFromTheCommittedOffset(t *testing.T) {
 			// The next member goes on where it was committed.
 			c = r.client.NewGroupConsumer(earliest(), cfg, nil)
 			c.Subscribe("a")
-			n = 0
-			values = pollUntil(t, task, c, "the second", func() bool { n++; return n > 20 })
+			values = pollUntil(t, task, c, "the second", polls(20))
 			if diff := cmp.Diff([]string{"7", "8", "9"}, values); diff != "" {
 				t.Error(diff)
 			}
@@ -166,9 +183,7 @@ func TestTwoMembersShare(t *testing.T) {
 			}
 		}
 		r.env.Tasks.Go(func(task *env.Task) {
-			first = r.client.NewGroupConsumer(earliest(), cfg, e)
-			first.Subscribe("a")
-			pollUntil(t, task, first, "the first alone", func() bool { return len(first.Assignment()) == 4 })
+			first = r.join(task, earliest(), cfg, e, 4)
 			for !over {
 				first.Poll(task, 100*time.Millisecond)
 			}
@@ -195,15 +210,12 @@ func TestAnExpelledMemberLosesItsPartitionsAndJoinsAgain(t *testing.T) {
 		r.cluster.AddTopic("a", 2)
 		r.script(time.Minute, func(task *env.Task) {
 			e := &ear{}
-			c := r.client.NewGroupConsumer(earliest(), cfg, e)
-			c.Subscribe("a")
-			pollUntil(t, task, c, "joining", func() bool { return len(c.Assignment()) == 2 })
+			c := r.join(task, earliest(), cfg, e, 2)
 			r.cluster.Group("g").Expel(c.Metadata().Member)
 			if k := c.Commit(task, group.Offsets{a0: {Offset: 1}}); k.Outcome != attempt.Failed || !errors.Is(k.Err, kerr.UnknownMemberID) {
 				t.Errorf("a commit of an expelled member: %+v", k)
 			}
-			n := 0
-			pollUntil(t, task, c, "joining again", func() bool { n++; return n > 20 && len(c.Assignment()) == 2 })
+			rejoin(t, task, c, 2)
 			if diff := cmp.Diff([]string{"assigned [a-0 a-1]", "lost [a-0 a-1]", "assigned [a-0 a-1]"}, e.take()); diff != "" {
 				t.Error(diff)
 			}
@@ -219,14 +231,10 @@ func TestAFrozenMemberIsAZombie(t *testing.T) {
 		r.cluster.AddTopic("a", 1)
 		r.script(time.Minute, func(task *env.Task) {
 			e := &ear{}
-			zombie := r.client.NewGroupConsumer(earliest(), cfg, e)
-			zombie.Subscribe("a")
-			pollUntil(t, task, zombie, "joining", func() bool { return len(zombie.Assignment()) == 1 })
+			zombie := r.join(task, earliest(), cfg, e, 1)
 			zombie.Freeze()
 			sent := len(r.cluster.Group("g").Members())
-			other := r.client.NewGroupConsumer(earliest(), cfg, nil)
-			other.Subscribe("a")
-			pollUntil(t, task, other, "the other", func() bool { return len(other.Assignment()) == 1 })
+			other := r.join(task, earliest(), cfg, nil, 1)
 			if sent != 1 || len(zombie.Assignment()) != 1 || len(e.heard) != 1 {
 				t.Errorf("a frozen member learned something: %v, %v", zombie.Assignment(), e.heard)
 			}
@@ -238,8 +246,7 @@ func TestAFrozenMemberIsAZombie(t *testing.T) {
 				t.Errorf("a frozen poll took %v", took)
 			}
 			other.Leave(task)
-			n := 0
-			pollUntil(t, task, zombie, "joining again", func() bool { n++; return n > 20 && len(zombie.Assignment()) == 1 })
+			rejoin(t, task, zombie, 1)
 			if diff := cmp.Diff([]string{"assigned [a-0]", "lost [a-0]", "assigned [a-0]"}, e.take()); diff != "" {
 				t.Error(diff)
 			}
@@ -253,9 +260,7 @@ func TestAScriptThatDoesNotPollLeaves(t *testing.T) {
 		r.cluster.AddTopic("a", 1)
 		r.script(time.Minute, func(task *env.Task) {
 			e := &ear{}
-			c := r.client.NewGroupConsumer(earliest(), cfg, e)
-			c.Subscribe("a")
-			pollUntil(t, task, c, "joining", func() bool { return len(c.Assignment()) == 1 })
+			c := r.join(task, earliest(), cfg, e, 1)
 			// Within the interval the heart goes on beating.
 			task.Sleep(r.env.Clock, 9*time.Second)
 			if ids := r.cluster.Group("g").Members(); len(ids) != 1 {
@@ -265,8 +270,7 @@ func TestAScriptThatDoesNotPollLeaves(t *testing.T) {
 			if ids := r.cluster.Group("g").Members(); len(ids) != 0 {
 				t.Errorf("members %v after it", ids)
 			}
-			n := 0
-			pollUntil(t, task, c, "joining again", func() bool { n++; return n > 20 && len(c.Assignment()) == 1 })
+			rejoin(t, task, c, 1)
 			if diff := cmp.Diff([]string{"assigned [a-0]", "lost [a-0]", "assigned [a-0]"}, e.take()); diff != "" {
 				t.Error(diff)
 			}
@@ -280,7 +284,6 @@ func TestABusyMemberRebalances(t *testing.T) {
 	both(t, func(t *testing.T, cfg group.Config) {
 		r := newRig(t, 1, 1)
 		r.cluster.AddTopic("a", 2)
-		a1 := wire.TopicPartition{Topic: "a", Partition: 1}
 		r.script(time.Minute, func(task *env.Task) {
 			r.fill(task, a0, 1000)
 			r.fill(task, a1, 1000)
@@ -344,9 +347,7 @@ func TestCommitsFollowTheCoordinator(t *testing.T) {
 		r := newRig(t, 1, 3)
 		r.cluster.AddTopic("a", 1)
 		r.script(2*time.Minute, func(task *env.Task) {
-			c := r.client.NewGroupConsumer(earliest(), cfg, nil)
-			c.Subscribe("a")
-			pollUntil(t, task, c, "joining", func() bool { return len(c.Assignment()) == 1 })
+			c := r.join(task, earliest(), cfg, nil, 1)
 			r.cluster.Coordinate("g", 2)
 			if k := c.Commit(task, group.Offsets{a0: {Offset: 1}}); k.Outcome != attempt.OK || len(k.Attempts) != 2 {
 				t.Errorf("after a move: %+v", k)
@@ -465,8 +466,7 @@ func TestTheListenerMaySeek(t *testing.T) {
 			c.Seek(tps[0], consumer.Position{Offset: 8, Epoch: wire.NoLeaderEpoch})
 		}))
 		c.Subscribe("a")
-		n := 0
-		values := pollUntil(t, task, c, "reading", func() bool { n++; return n > 10 })
+		values := pollUntil(t, task, c, "reading", polls(10))
 		if diff := cmp.Diff([]string{"8", "9"}, values); diff != "" {
 			t.Error(diff)
 		}
@@ -492,13 +492,11 @@ func TestReadingCommittedWaitsForStableOffsets(t *testing.T) {
 			ccfg.ReadCommitted = true
 			c := r.client.NewGroupConsumer(ccfg, cfg, nil)
 			c.Subscribe("a")
-			n := 0
-			if values := pollUntil(t, task, c, "waiting", func() bool { n++; return n > 20 }); len(values) > 0 {
+			if values := pollUntil(t, task, c, "waiting", polls(20)); len(values) > 0 {
 				t.Errorf("read %v before the offset is stable", values)
 			}
 			g.Unstable = false
-			n = 0
-			values := pollUntil(t, task, c, "reading", func() bool { n++; return n > 20 })
+			values := pollUntil(t, task, c, "reading", polls(20))
 			if diff := cmp.Diff([]string{"5", "6", "7", "8", "9"}, values); diff != "" {
 				t.Error(diff)
 			}
@@ -513,12 +511,8 @@ func TestASecondMemberOfOneInstance(t *testing.T) {
 	cfg.Instance = "i"
 	r.script(time.Minute, func(task *env.Task) {
 		e := &ear{}
-		first := r.client.NewGroupConsumer(earliest(), cfg, e)
-		first.Subscribe("a")
-		pollUntil(t, task, first, "the first", func() bool { return len(first.Assignment()) == 1 })
-		second := r.client.NewGroupConsumer(earliest(), cfg, nil)
-		second.Subscribe("a")
-		pollUntil(t, task, second, "the second", func() bool { return len(second.Assignment()) == 1 })
+		first := r.join(task, earliest(), cfg, e, 1)
+		r.join(task, earliest(), cfg, nil, 1)
 		var err error
 		for range 50 {
 			if _, _, err = first.Poll(task, 100*time.Millisecond); err != nil {
@@ -540,9 +534,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 		r.cluster.AddTopic("a", 1)
 		r.script(time.Minute, func(task *env.Task) {
 			e := &ear{}
-			c := r.client.NewGroupConsumer(earliest(), cfg, e)
-			c.Subscribe("a")
-			pollUntil(t, task, c, "joining", func() bool { return len(c.Assignment()) == 1 })
+			c := r.join(task, earliest(), cfg, e, 1)
 			e.take()
 			r.cluster.Inject = func(_ wire.NodeID, req kmsg.Request) clienttest.Fault {
 				_, commit := req.(*kmsg.OffsetCommitRequest)

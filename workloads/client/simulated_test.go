@@ -152,11 +152,11 @@ func TestIdempotentProducerInASimulatedCluster(t *testing.T) {
 			p := cl.NewProducer(cfg)
 			for i := range records {
 				p.SendAsync(record("a", 0, fmt.Sprint(i)), func(res producer.Result) { results[i] = res; sent++ })
-				pace(s, task, 20*time.Millisecond)
+				s.sleep(task, 20*time.Millisecond)
 			}
 			p.Flush(task)
 			s.calm = true
-			pace(s, task, 5*time.Second)
+			s.sleep(task, 5*time.Second)
 			log = read(task, cl, a0, false)
 			over = true
 		})
@@ -165,23 +165,8 @@ func TestIdempotentProducerInASimulatedCluster(t *testing.T) {
 				s.lossy("c1")
 			}
 		}, func() bool { return over })
-		last := -1
-		for i, res := range results {
-			at := slices.Index(log, fmt.Sprint(i))
-			if at >= 0 && slices.Contains(log[at+1:], fmt.Sprint(i)) {
-				t.Errorf("seed %d: %d is in the log twice: %+v", seed, i, res)
-			}
-			switch {
-			case res.Outcome == attempt.OK && at < 0 || res.Outcome == attempt.OK && res.Offset >= 0 && int(res.Offset) != at:
-				t.Errorf("seed %d: %d is at %d: %+v", seed, i, at, res)
-			case res.Outcome == attempt.Failed && at >= 0:
-				t.Errorf("seed %d: %d failed and is at %d: %+v", seed, i, at, res)
-			case at >= 0 && at < last:
-				t.Errorf("seed %d: %d is at %d, behind its successor", seed, i, at)
-			}
-			if at >= 0 {
-				last = at
-			}
+		judgeRecords(t, seed, results, log)
+		for _, res := range results {
 			if len(res.Attempts) > 1 {
 				retried++
 			}
@@ -192,6 +177,28 @@ func TestIdempotentProducerInASimulatedCluster(t *testing.T) {
 	}
 	if retried < 100 {
 		t.Errorf("only %d records were sent again", retried)
+	}
+}
+
+// judgeRecords compares what became of records, in the order of sending, with the log: one copy
+// of each that is acknowledged, where it should be, none of what failed, and all in order.
+func judgeRecords(t *testing.T, seed uint64, results []producer.Result, log []string) {
+	last := -1
+	for i, res := range results {
+		at := slices.Index(log, fmt.Sprint(i))
+		if at >= 0 && slices.Contains(log[at+1:], fmt.Sprint(i)) {
+			t.Errorf("seed %d: %d is in the log twice: %+v", seed, i, res)
+		}
+		switch {
+		case res.Outcome == attempt.OK && (at < 0 || res.Offset != wire.NoOffset && int(res.Offset) != at):
+			t.Errorf("seed %d: %d is at %d: %+v", seed, i, at, res)
+		case res.Outcome == attempt.Failed && at >= 0:
+			t.Errorf("seed %d: %d failed and is at %d: %+v", seed, i, at, res)
+		}
+		if at >= 0 && at < last {
+			t.Errorf("seed %d: %d is at %d, behind its successor", seed, i, at)
+		}
+		last = max(last, at)
 	}
 }
 
@@ -304,7 +311,7 @@ func TestTransactionsInASimulatedCluster(t *testing.T) {
 				}
 			}
 			s.calm = true
-			pace(s, task, 30*time.Second)
+			s.sleep(task, 30*time.Second)
 			for i := range int32(3) {
 				tp := wire.TopicPartition{Topic: "a", Partition: i}
 				all = append(all, read(task, cl, tp, true)...)
@@ -361,7 +368,7 @@ func TestZombiesInASimulatedCluster(t *testing.T) {
 		twin := func(name string) func(task *env.Task, cl *client.Client) {
 			return func(task *env.Task, cl *client.Client) {
 				for !ready {
-					pace(s, task, 100*time.Millisecond)
+					s.sleep(task, 100*time.Millisecond)
 				}
 				cfg := producer.DefaultConfig()
 				cfg.TransactionalID = "t"
@@ -376,7 +383,7 @@ func TestZombiesInASimulatedCluster(t *testing.T) {
 								v := fmt.Sprint(name, i, ".", j, ".", k)
 								f.values = append(f.values, v)
 								p.SendAsync(record("a", int32(k%2), v), func(producer.Result) {})
-								pace(s, task, time.Duration(s.rng.IntN(60))*time.Millisecond)
+								s.sleep(task, time.Duration(s.rng.IntN(60))*time.Millisecond)
 							}
 							end := p.CommitTransaction(task)
 							f.out = "commit " + end.Outcome.String()
@@ -396,7 +403,7 @@ func TestZombiesInASimulatedCluster(t *testing.T) {
 						}
 					}
 					p.Close()
-					pace(s, task, time.Duration(s.rng.IntN(800))*time.Millisecond)
+					s.sleep(task, time.Duration(s.rng.IntN(800))*time.Millisecond)
 				}
 				left--
 			}
@@ -410,10 +417,10 @@ func TestZombiesInASimulatedCluster(t *testing.T) {
 			}
 			ready = true
 			for left > 0 {
-				pace(s, task, time.Second)
+				s.sleep(task, time.Second)
 			}
 			s.calm = true
-			pace(s, task, 30*time.Second)
+			s.sleep(task, 30*time.Second)
 			all = append(read(task, cl, a0, true), read(task, cl, a1, true)...)
 			left = -1
 		})
@@ -434,8 +441,8 @@ func TestZombiesInASimulatedCluster(t *testing.T) {
 	}
 }
 
-// pace lets simulated time pass.
-func pace(s *simulated, task *env.Task, d time.Duration) {
+// sleep lets simulated time pass.
+func (s *simulated) sleep(task *env.Task, d time.Duration) {
 	task.Suspend(func(wake func()) { s.k.After(d, sim.World, s.k.Kind("test-pace"), wake) })
 }
 

@@ -126,7 +126,8 @@ func TestOffsetsAreCommittedWithTheTransaction(t *testing.T) {
 				if end := p.SendOffsets(task, txn.AnyMember("g"), offsets); end.Outcome != attempt.OK {
 					t.Fatalf("%+v", end)
 				}
-				if got := r.cluster.CommittedOffset("g", a1); got == int64(10+i) {
+				offset := func() wire.Offset { return r.cluster.Group("g").Offsets[a1].Offset }
+				if offset() == wire.Offset(10+i) {
 					t.Error("committed too early")
 				}
 				if commit {
@@ -134,7 +135,7 @@ func TestOffsetsAreCommittedWithTheTransaction(t *testing.T) {
 				} else {
 					must(t, p.AbortTransaction(task).Err)
 				}
-				if got := r.cluster.CommittedOffset("g", a1); got != 10 {
+				if got := offset(); got != 10 {
 					t.Errorf("transaction %d: offset %d is committed, want 10", i, got)
 				}
 			}
@@ -215,7 +216,7 @@ func TestFencedCommitAfterALostOneIsUnknown(t *testing.T) {
 		must(t, p.BeginTransaction())
 		p.Send(task, record("a", 0, "x"))
 		r.world.After(30*time.Millisecond, func() {
-			r.cluster.Inject = func(wire.NodeID, kmsg.Request) clienttest.Fault { return clienttest.Fault{} }
+			r.cluster.Inject = nil
 		})
 		if end := p.CommitTransaction(task); end.Outcome != attempt.Unknown || !errors.Is(end.Err, txn.ErrFenced) || len(end.Attempts) < 2 {
 			t.Errorf("%+v", end)
@@ -325,7 +326,7 @@ func TestCommitThatTimesOutIsTriedAgain(t *testing.T) {
 		if end := p.AbortTransaction(task); end.Outcome != attempt.Failed || !errors.Is(end.Err, txn.ErrState) {
 			t.Errorf("abort after a commit: %+v", end)
 		}
-		r.cluster.Inject = func(wire.NodeID, kmsg.Request) clienttest.Fault { return clienttest.Fault{} }
+		r.cluster.Inject = nil
 		task.Sleep(r.env.Clock, 10*time.Second) // it goes on by itself
 		if err := p.BeginTransaction(); err == nil {
 			t.Error("a transaction begins before the user knows how the last one ended")
@@ -415,10 +416,9 @@ func TestIdempotentProducerInALossyCluster(t *testing.T) {
 		p := r.client.NewProducer(cfg)
 		const records = 150
 		results := make([]producer.Result, records)
-		got := 0
 		r.script(10*time.Minute, func(task *env.Task) {
 			for i := range records {
-				p.SendAsync(record("a", 0, fmt.Sprint(i)), func(res producer.Result) { results[i] = res; got++ })
+				p.SendAsync(record("a", 0, fmt.Sprint(i)), func(res producer.Result) { results[i] = res })
 				task.Sleep(r.env.Clock, time.Duration(rng.IntN(20))*time.Millisecond)
 				if rng.IntN(30) == 0 {
 					r.cluster.Lead(a0, wire.NodeID(rng.IntN(3)+1))
@@ -429,26 +429,7 @@ func TestIdempotentProducerInALossyCluster(t *testing.T) {
 		if _, epoch, _ := p.Identity(); epoch > 0 {
 			bumps++
 		}
-		log := r.cluster.Values(a0)
-		last := -1
-		for i, res := range results {
-			at := slices.Index(log, fmt.Sprint(i))
-			if at >= 0 && slices.Contains(log[at+1:], fmt.Sprint(i)) {
-				t.Errorf("seed %d: %d is in the log twice: %+v", seed, i, res)
-			}
-			switch {
-			case res.Outcome == attempt.OK && (at < 0 || res.Offset != wire.NoOffset && int(res.Offset) != at):
-				t.Errorf("seed %d: %d is at %d: %+v", seed, i, at, res)
-			case res.Outcome == attempt.Failed && at >= 0:
-				t.Errorf("seed %d: %d failed and is at %d: %+v", seed, i, at, res)
-			}
-			if at >= 0 {
-				if at < last {
-					t.Errorf("seed %d: %d is at %d, behind its successor", seed, i, at)
-				}
-				last = at
-			}
-		}
+		judgeRecords(t, seed, results, r.cluster.Values(a0))
 		if t.Failed() {
 			t.FailNow()
 		}
@@ -486,10 +467,6 @@ func TestTransactionsInALossyCluster(t *testing.T) {
 		cfg := producer.DefaultConfig()
 		cfg.TransactionalID = "t"
 		cfg.RequestTimeout, cfg.DeliveryTimeout, cfg.MaxBlock = time.Second, 3*time.Second, 1200*time.Millisecond
-		type fate struct {
-			values []string
-			out    string
-		}
 		var fates []fate
 		r.script(30*time.Minute, func(task *env.Task) {
 			var p *client.Producer
@@ -565,20 +542,7 @@ func TestTransactionsInALossyCluster(t *testing.T) {
 					t.Errorf("seed %d: %v: %s", seed, tp, diff)
 				}
 			}
-			all := slices.Concat(got[a0], got[a1])
-			for _, f := range fates {
-				n := 0
-				for _, v := range f.values {
-					for _, g := range all {
-						if g == v {
-							n++
-						}
-					}
-				}
-				if n != 0 && n != 6 || f.out == "commit ok" && n != 6 || f.out != "commit ok" && f.out != "commit unknown" && n != 0 {
-					t.Errorf("seed %d: %d of the records of %s, which %s", seed, n, f.values[0], f.out)
-				}
-			}
+			judge(t, seed, fates, slices.Concat(got[a0], got[a1]))
 		})
 		if t.Failed() {
 			t.FailNow()

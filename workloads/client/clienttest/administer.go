@@ -41,10 +41,7 @@ func (c *Cluster) administer(req kmsg.Request, f Fault) kmsg.Response {
 		for _, name := range req.TopicNames {
 			t := kmsg.NewDeleteTopicsResponseTopic()
 			t.Topic = kmsg.StringPtr(name)
-			t.ErrorCode = f.code(func() int16 {
-				if c.topics[name] == nil {
-					return kerr.UnknownTopicOrPartition.Code
-				}
+			t.ErrorCode = c.topicCode(f, name, func(*Topic) int16 {
 				delete(c.topics, name)
 				return 0
 			})
@@ -56,11 +53,7 @@ func (c *Cluster) administer(req kmsg.Request, f Fault) kmsg.Response {
 		for _, rt := range req.Topics {
 			t := kmsg.NewCreatePartitionsResponseTopic()
 			t.Topic = rt.Topic
-			t.ErrorCode = f.code(func() int16 {
-				topic := c.topics[rt.Topic]
-				if topic == nil {
-					return kerr.UnknownTopicOrPartition.Code
-				}
+			t.ErrorCode = c.topicCode(f, rt.Topic, func(topic *Topic) int16 {
 				if int(rt.Count) <= len(topic.Partitions) {
 					return kerr.InvalidPartitions.Code
 				}
@@ -75,11 +68,7 @@ func (c *Cluster) administer(req kmsg.Request, f Fault) kmsg.Response {
 		for _, rr := range req.Resources {
 			r := kmsg.NewIncrementalAlterConfigsResponseResource()
 			r.ResourceType, r.ResourceName = rr.ResourceType, rr.ResourceName
-			r.ErrorCode = f.code(func() int16 {
-				topic := c.topics[rr.ResourceName]
-				if topic == nil {
-					return kerr.UnknownTopicOrPartition.Code
-				}
+			r.ErrorCode = c.topicCode(f, rr.ResourceName, func(topic *Topic) int16 {
 				for _, rc := range rr.Configs {
 					if rc.Op == kmsg.IncrementalAlterConfigOpDelete {
 						delete(topic.Configs, rc.Name)
@@ -97,11 +86,7 @@ func (c *Cluster) administer(req kmsg.Request, f Fault) kmsg.Response {
 		for _, rr := range req.Resources {
 			r := kmsg.NewDescribeConfigsResponseResource()
 			r.ResourceType, r.ResourceName = rr.ResourceType, rr.ResourceName
-			r.ErrorCode = f.code(func() int16 {
-				topic := c.topics[rr.ResourceName]
-				if topic == nil {
-					return kerr.UnknownTopicOrPartition.Code
-				}
+			r.ErrorCode = c.topicCode(f, rr.ResourceName, func(topic *Topic) int16 {
 				for _, name := range slices.Sorted(maps.Keys(topic.Configs)) {
 					rc := kmsg.NewDescribeConfigsResponseResourceConfig()
 					rc.Name, rc.Value = name, kmsg.StringPtr(topic.Configs[name])
@@ -124,6 +109,16 @@ func (c *Cluster) administer(req kmsg.Request, f Fault) kmsg.Response {
 		return resp
 	}
 	panic(fmt.Sprintf("clienttest: no handler of %T", req))
+}
+
+// topicCode is code for an effect on a topic, which must be there.
+func (c *Cluster) topicCode(f Fault, name string, effect func(*Topic) int16) int16 {
+	return f.code(func() int16 {
+		if c.topics[name] == nil {
+			return kerr.UnknownTopicOrPartition.Code
+		}
+		return effect(c.topics[name])
+	})
 }
 
 // code runs the effect unless the fault skips it, and gives the code to answer.

@@ -32,7 +32,7 @@ type Fault struct {
 // Cluster is a scripted cluster.
 type Cluster struct {
 	World *World
-	// Inject decides what goes wrong, for each request except ApiVersions.
+	// Inject decides what goes wrong, for each request except ApiVersions; nil for nothing.
 	Inject func(node wire.NodeID, req kmsg.Request) Fault
 	// Requests counts what arrived, by API key.
 	Requests map[int16]int
@@ -52,8 +52,6 @@ type Cluster struct {
 	// coordinators by group or transactional id; see Coordinate.
 	coordinators map[string]wire.NodeID
 	transactions map[string]*Transaction
-	// offsets that transactions committed, by group.
-	offsets map[string]map[wire.TopicPartition]int64
 	// producers is the last producer id given out.
 	producers int64
 }
@@ -102,13 +100,12 @@ var keys = []int16{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 22, 23, 24,
 func NewCluster(w *World, n int) *Cluster {
 	c := &Cluster{
 		World: w, Requests: make(map[int16]int), Controller: 1,
-		Inject: func(wire.NodeID, kmsg.Request) Fault { return Fault{} },
 		served: wire.ServedVersions(keys...),
 		nodes:  make(map[wire.NodeID]*node), topics: make(map[string]*Topic),
 		codec: wire.NewCodec(wire.DefaultMaxDecompressed),
 
 		coordinators: make(map[string]wire.NodeID), transactions: make(map[string]*Transaction),
-		offsets: make(map[string]map[wire.TopicPartition]int64), producers: 1000,
+		producers: 1000,
 	}
 	for id := wire.NodeID(1); int(id) <= n; id++ {
 		name := fmt.Sprintf("node%d", id)

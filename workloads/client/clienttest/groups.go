@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -29,6 +30,14 @@ type Committed struct {
 	Offset   wire.Offset
 	Epoch    wire.LeaderEpoch
 	Metadata string
+}
+
+func committed(offset int64, epoch int32, metadata *string) Committed {
+	o := Committed{Offset: wire.Offset(offset), Epoch: wire.LeaderEpoch(epoch)}
+	if metadata != nil {
+		o.Metadata = *metadata
+	}
+	return o
 }
 
 // Group finds a group, or makes it.
@@ -81,29 +90,21 @@ func (s *session) groupRequest(req kmsg.Request, f Fault, reply func(kmsg.Respon
 	case *kmsg.JoinGroupRequest:
 		g := c.Group(req.Group)
 		if code := refused(g); code != 0 {
-			resp := kmsg.NewPtrJoinGroupResponse()
-			resp.ErrorCode = code
-			reply(resp)
+			reply(&kmsg.JoinGroupResponse{ErrorCode: code, Generation: -1})
 			return true
 		}
 		g.classic.join(req, func(resp *kmsg.JoinGroupResponse) {
-			if f.Code != 0 {
-				resp.ErrorCode = f.Code
-			}
+			resp.ErrorCode = cmp.Or(f.Code, resp.ErrorCode)
 			reply(resp)
 		})
 	case *kmsg.SyncGroupRequest:
 		g := c.Group(req.Group)
 		if code := refused(g); code != 0 {
-			resp := kmsg.NewPtrSyncGroupResponse()
-			resp.ErrorCode = code
-			reply(resp)
+			reply(&kmsg.SyncGroupResponse{ErrorCode: code})
 			return true
 		}
 		g.classic.sync(req, func(resp *kmsg.SyncGroupResponse) {
-			if f.Code != 0 {
-				resp.ErrorCode = f.Code
-			}
+			resp.ErrorCode = cmp.Or(f.Code, resp.ErrorCode)
 			reply(resp)
 		})
 	case *kmsg.HeartbeatRequest:
@@ -195,11 +196,7 @@ func (g *Group) commit(req *kmsg.OffsetCommitRequest, refused int16, f Fault) km
 				case g.cluster.Partition(tp) == nil:
 					return kerr.UnknownTopicOrPartition.Code
 				}
-				o := Committed{Offset: wire.Offset(rp.Offset), Epoch: wire.LeaderEpoch(rp.LeaderEpoch)}
-				if rp.Metadata != nil {
-					o.Metadata = *rp.Metadata
-				}
-				g.Offsets[tp] = o
+				g.Offsets[tp] = committed(rp.Offset, rp.LeaderEpoch, rp.Metadata)
 				return 0
 			})
 			t.Partitions = append(t.Partitions, p)

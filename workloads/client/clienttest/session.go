@@ -71,7 +71,10 @@ func (s *session) handle(frame []byte) {
 		panic("clienttest: the client sent what is not served: " + err.Error())
 	}
 	c.Requests[h.Key]++
-	fault := c.Inject(s.node.id, req)
+	var fault Fault
+	if c.Inject != nil {
+		fault = c.Inject(s.node.id, req)
+	}
 	a := &answer{}
 	s.answers = append(s.answers, a)
 	reply := func(resp kmsg.Response) {

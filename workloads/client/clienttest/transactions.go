@@ -19,7 +19,7 @@ type Transaction struct {
 	Open       bool
 	// Partitions and offsets by group of the open transaction.
 	Partitions map[wire.TopicPartition]bool
-	Offsets    map[string]map[wire.TopicPartition]int64
+	Offsets    map[string]map[wire.TopicPartition]Committed
 	// Committed and Aborted count those that ended; last is how the last one did.
 	Committed, Aborted int
 	last               bool
@@ -28,14 +28,6 @@ type Transaction struct {
 
 // Transaction finds a transactional id; nil if it is unknown.
 func (c *Cluster) Transaction(id string) *Transaction { return c.transactions[id] }
-
-// CommittedOffset is what transactions committed for a group; -1 for nothing.
-func (c *Cluster) CommittedOffset(group string, tp wire.TopicPartition) int64 {
-	if o, ok := c.offsets[group][tp]; ok {
-		return o
-	}
-	return -1
-}
 
 // Expire aborts an open transaction as its coordinator does when it takes too long.
 func (c *Cluster) Expire(id string) {
@@ -47,7 +39,7 @@ func (c *Cluster) Expire(id string) {
 func (t *Transaction) clear() {
 	t.Open = false
 	t.Partitions = make(map[wire.TopicPartition]bool)
-	t.Offsets = make(map[string]map[wire.TopicPartition]int64)
+	t.Offsets = make(map[string]map[wire.TopicPartition]Committed)
 	t.joined = make(map[string]bool)
 }
 
@@ -61,10 +53,7 @@ func (c *Cluster) finish(t *Transaction, commit bool) {
 	if commit {
 		t.Committed++
 		for group, offsets := range t.Offsets { //odradek:unordered independent
-			if c.offsets[group] == nil {
-				c.offsets[group] = make(map[wire.TopicPartition]int64)
-			}
-			maps.Copy(c.offsets[group], offsets)
+			maps.Copy(c.Group(group).Offsets, offsets)
 		}
 	} else {
 		t.Aborted++
@@ -181,11 +170,11 @@ func (c *Cluster) commitOffsets(node wire.NodeID, req *kmsg.TxnOffsetCommitReque
 		}
 		t.Open = true
 		if t.Offsets[req.Group] == nil {
-			t.Offsets[req.Group] = make(map[wire.TopicPartition]int64)
+			t.Offsets[req.Group] = make(map[wire.TopicPartition]Committed)
 		}
 		for _, rt := range req.Topics {
 			for _, p := range rt.Partitions {
-				t.Offsets[req.Group][wire.TopicPartition{Topic: rt.Topic, Partition: p.Partition}] = p.Offset
+				t.Offsets[req.Group][wire.TopicPartition{Topic: rt.Topic, Partition: p.Partition}] = committed(p.Offset, p.LeaderEpoch, p.Metadata)
 			}
 		}
 		return 0
