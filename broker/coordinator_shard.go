@@ -82,7 +82,11 @@ func (p *partition) uncoordinate() {
 		c.timer = nil
 	}
 	c.n.coordinators.list = slices.DeleteFunc(c.n.coordinators.list, func(o *coordination) bool { return o == c })
-	c.n.env.Trace.Event(env.Debug, "coordinator-unloaded", env.S("partition", p.tp.String()), env.I("epoch", c.epoch))
+	level := env.Debug
+	if c.shard.Active() && p.log.LogEndOffset() > p.log.LogStartOffset() {
+		level = env.Info // somebody may miss it
+	}
+	c.n.env.Trace.Event(level, "coordinator-unloaded", env.S("partition", p.tp.String()), env.I("epoch", c.epoch))
 	if c.kind.unloaded != nil {
 		c.kind.unloaded(c)
 	}

@@ -46,7 +46,7 @@ func TestExactlyOnceReachesWhatItIsAbout(t *testing.T) {
 			}
 			struck += len(res.Faults)
 		}
-		for _, k := range []string{"transaction-fenced", "transaction-timed-out", "member-expired", "coordinator-loaded"} {
+		for _, k := range []string{"transaction-fenced", "transaction-timed-out", "member-expired", "coordinator-loaded", "coordinator-unloaded"} {
 			if reached[k] == 0 {
 				t.Errorf("transaction.version %d: never reached: %s", version, k)
 			}
