@@ -150,6 +150,7 @@ func (c *cleaning) run(t *env.Task, stable wire.Offset) error {
 		outcomes: newOutcomes(l.AbortedTransactions(sources[0].base, sources[len(sources)-1].next)),
 		last:     lastBatches(l.producers),
 		watched:  l.opts.Observer.Cleaned != nil,
+		stats:    &c.stats,
 	}
 	for _, group := range l.groups(sources) {
 		if err := c.merge(t, group); err != nil {
@@ -158,8 +159,6 @@ func (c *cleaning) run(t *env.Task, stable wire.Offset) error {
 		c.stats.Segments += len(group)
 		c.stats.NewSegments++
 	}
-	c.stats.BytesRead, c.stats.BytesKept = c.sieve.stats.BytesRead, c.sieve.stats.BytesKept
-	c.stats.RecordsRead, c.stats.RecordsKept = c.sieve.stats.RecordsRead, c.sieve.stats.RecordsKept
 	if c.over() {
 		return ErrInterrupted
 	}

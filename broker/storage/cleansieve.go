@@ -43,7 +43,7 @@ type sieve struct {
 	produced bool
 	// rewritten says that something is not as it was.
 	rewritten bool
-	stats     CleanStats
+	stats     *CleanStats
 }
 
 type lastBatch struct {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"odradek/broker/env"
-	"odradek/broker/producers"
 	"odradek/broker/wire"
 )
 
@@ -38,11 +37,7 @@ func (s *segment) writeCleaned(t *env.Task, d env.Disk) error {
 	}
 	s.index.addTime()
 	offsets, times := s.index.encode()
-	aborted := make([]byte, 0, len(s.aborted)*producers.AbortedEntrySize)
-	for i := range s.aborted {
-		aborted = s.aborted[i].AppendTo(aborted)
-	}
-	for i, content := range [][]byte{offsets, times, aborted} {
+	for i, content := range [][]byte{offsets, times, s.encodeAborted()} {
 		if err := writeFile(t, d, s.path(cleanedSuffixes[i]+cleanedSuffix), content, true); err != nil {
 			return err
 		}

@@ -103,14 +103,19 @@ func writeFile(t *env.Task, d env.Disk, name string, content []byte, durable boo
 	return syncFile(t, f)
 }
 
-// writeFileAtomic replaces a file so that at any moment either the old or the new
-// content is there, and durably the new one when it returns.
-func writeFileAtomic(t *env.Task, d env.Disk, name string, content []byte) error {
+// writeFileWhole replaces a file so that at any moment either the old or the new content
+// is there. Which of them is not durable before the directory is synced.
+func writeFileWhole(t *env.Task, d env.Disk, name string, content []byte) error {
 	tmp := name + temporarySuffix
 	if err := writeFile(t, d, tmp, content, true); err != nil {
 		return err
 	}
-	if err := rename(t, d, tmp, name); err != nil {
+	return rename(t, d, tmp, name)
+}
+
+// writeFileAtomic is writeFileWhole, and the new content is durable when it returns.
+func writeFileAtomic(t *env.Task, d env.Disk, name string, content []byte) error {
+	if err := writeFileWhole(t, d, name, content); err != nil {
 		return err
 	}
 	return syncDir(t, d, path.Dir(name))

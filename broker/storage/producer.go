@@ -135,11 +135,7 @@ func (l *Log) writeSnapshot(t *env.Task, at wire.Offset, content []byte) error {
 		return nil
 	}
 	// Whole before it has its name, so that it need not be written again when it is found.
-	name := segmentPath(l.dir, at, producerSuffix)
-	if err := writeFile(t, l.e.Disk, name+temporarySuffix, content, true); err != nil {
-		return err
-	}
-	if err := rename(t, l.e.Disk, name+temporarySuffix, name); err != nil {
+	if err := writeFileWhole(t, l.e.Disk, segmentPath(l.dir, at, producerSuffix), content); err != nil {
 		return err
 	}
 	i, _ := slices.BinarySearch(l.snapshots, at) // a cleaning may have forgotten some meanwhile

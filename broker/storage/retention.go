@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"io/fs"
-	"time"
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
@@ -88,7 +87,7 @@ func (l *Log) ApplyRetention(highWatermark wire.Offset, done func(segments int, 
 
 // expired counts the oldest segments that retention lets go.
 func (l *Log) expired(highWatermark wire.Offset) int {
-	now := l.e.Clock.Wall() / int64(time.Millisecond)
+	now := l.wallMillis()
 	excess := int64(-1)
 	if l.cfg.RetentionBytes >= 0 {
 		excess = l.Size() - l.cfg.RetentionBytes

@@ -50,15 +50,16 @@ func (s *segment) writeAborted(t *env.Task, d env.Disk) error {
 	case len(s.aborted) == 0:
 		return remove(t, d, s.path(txnIndexSuffix))
 	}
+	// Not in place: what the old file says is right until the new one is whole.
+	return writeFileWhole(t, d, s.path(txnIndexSuffix), s.encodeAborted())
+}
+
+func (s *segment) encodeAborted() []byte {
 	content := make([]byte, 0, len(s.aborted)*producers.AbortedEntrySize)
 	for i := range s.aborted {
 		content = s.aborted[i].AppendTo(content)
 	}
-	// Not in place: what the old file says is right until the new one is whole.
-	if err := writeFile(t, d, s.path(txnIndexSuffix)+temporarySuffix, content, true); err != nil {
-		return err
-	}
-	return rename(t, d, s.path(txnIndexSuffix)+temporarySuffix, s.path(txnIndexSuffix))
+	return content
 }
 
 // loadAborted reads the transaction indexes of the segments below offset unknown. It
