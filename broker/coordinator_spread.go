@@ -8,13 +8,12 @@ import (
 )
 
 // spread asks the shard of every key for its part of a request, and calls done when all
-// have answered. one is the request for keys[i]; its answer, in the version of r, goes to
+// have answered. one is the request for keys[i]; its answer, in the same version, goes to
 // take. A key that belongs to another broker is NOT_COORDINATOR in its own part only.
 //
 // Kafka asks once for each shard instead. Clients send these requests to one shard at a
 // time already, or are administrators in no hurry.
-func (n *Node) spread(r *request, keys []string, one func(i int) kmsg.Request, take func(i int, resp kmsg.Response), done func()) {
-	from, version := r.sender(), r.header.Version
+func (n *Node) spread(kind coordinatorType, from sender, version int16, keys []string, one func(i int) kmsg.Request, take func(i int, resp kmsg.Response), done func()) {
 	open := len(keys) + 1
 	finished := func() {
 		if open--; open == 0 {
@@ -24,7 +23,7 @@ func (n *Node) spread(r *request, keys []string, one func(i int) kmsg.Request, t
 	for i, key := range keys {
 		req := one(i)
 		req.SetVersion(version)
-		n.ask(groupCoordinator, key, from, req, func(resp kmsg.Response) {
+		n.ask(kind, key, from, req, func(resp kmsg.Response) {
 			take(i, resp)
 			finished()
 		})

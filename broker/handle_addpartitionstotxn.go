@@ -24,19 +24,15 @@ func (n *Node) addPartitionsToTxn(req *kmsg.AddPartitionsToTxnRequest, from send
 	resp := kmsg.NewPtrAddPartitionsToTxnResponse()
 	resp.Version = req.Version
 	resp.Transactions = make([]kmsg.AddPartitionsToTxnResponseTransaction, len(req.Transactions))
-	open := len(req.Transactions) + 1
-	finished := func() {
-		if open--; open == 0 {
-			done(resp)
-		}
+	ids := make([]string, len(req.Transactions))
+	for i := range ids {
+		ids[i] = req.Transactions[i].TransactionalID
 	}
-	for i, t := range req.Transactions {
+	n.spread(transactionCoordinator, from, req.Version, ids, func(i int) kmsg.Request {
 		part := kmsg.NewPtrAddPartitionsToTxnRequest()
-		part.Version, part.Transactions = req.Version, req.Transactions[i:i+1:i+1]
-		n.ask(transactionCoordinator, t.TransactionalID, from, part, func(answer kmsg.Response) {
-			resp.Transactions[i] = answer.(*kmsg.AddPartitionsToTxnResponse).Transactions[0]
-			finished()
-		})
-	}
-	finished()
+		part.Transactions = req.Transactions[i : i+1 : i+1]
+		return part
+	}, func(i int, part kmsg.Response) {
+		resp.Transactions[i] = part.(*kmsg.AddPartitionsToTxnResponse).Transactions[0]
+	}, func() { done(resp) })
 }

@@ -17,7 +17,7 @@ func handleConsumerGroupDescribe(n *Node, r *request) {
 	keys := distinct(req.Groups, itself)
 	resp := kmsg.NewPtrConsumerGroupDescribeResponse()
 	resp.Groups = make([]kmsg.ConsumerGroupDescribeResponseGroup, len(keys))
-	n.spread(r, keys, func(i int) kmsg.Request {
+	n.spread(groupCoordinator, r.sender(), r.header.Version, keys, func(i int) kmsg.Request {
 		part := kmsg.NewPtrConsumerGroupDescribeRequest()
 		part.Groups, part.IncludeAuthorizedOperations = keys[i:i+1:i+1], req.IncludeAuthorizedOperations
 		return part

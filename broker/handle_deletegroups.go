@@ -12,7 +12,7 @@ func handleDeleteGroups(n *Node, r *request) {
 	keys := distinct(r.msg.(*kmsg.DeleteGroupsRequest).Groups, itself)
 	resp := kmsg.NewPtrDeleteGroupsResponse()
 	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(keys))
-	n.spread(r, keys, func(i int) kmsg.Request {
+	n.spread(groupCoordinator, r.sender(), r.header.Version, keys, func(i int) kmsg.Request {
 		part := kmsg.NewPtrDeleteGroupsRequest()
 		part.Groups = keys[i : i+1 : i+1]
 		return part

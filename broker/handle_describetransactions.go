@@ -14,19 +14,11 @@ func handleDescribeTransactions(n *Node, r *request) {
 	ids := distinct(r.msg.(*kmsg.DescribeTransactionsRequest).TransactionalIDs, itself)
 	resp := kmsg.NewPtrDescribeTransactionsResponse()
 	resp.TransactionStates = make([]kmsg.DescribeTransactionsResponseTransactionState, len(ids))
-	open := len(ids) + 1
-	finished := func() {
-		if open--; open == 0 {
-			r.reply(resp)
-		}
-	}
-	for i, id := range ids {
+	n.spread(transactionCoordinator, r.sender(), r.header.Version, ids, func(i int) kmsg.Request {
 		part := kmsg.NewPtrDescribeTransactionsRequest()
-		part.Version, part.TransactionalIDs = r.header.Version, ids[i:i+1:i+1]
-		n.ask(transactionCoordinator, id, r.sender(), part, func(answer kmsg.Response) {
-			resp.TransactionStates[i] = answer.(*kmsg.DescribeTransactionsResponse).TransactionStates[0]
-			finished()
-		})
-	}
-	finished()
+		part.TransactionalIDs = ids[i : i+1 : i+1]
+		return part
+	}, func(i int, part kmsg.Response) {
+		resp.TransactionStates[i] = part.(*kmsg.DescribeTransactionsResponse).TransactionStates[0]
+	}, func() { r.reply(resp) })
 }

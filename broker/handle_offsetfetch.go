@@ -28,7 +28,7 @@ func handleOffsetFetch(n *Node, r *request) {
 	}
 	resp := kmsg.NewPtrOffsetFetchResponse()
 	resp.Groups = make([]kmsg.OffsetFetchResponseGroup, len(keys))
-	n.spread(r, keys, func(i int) kmsg.Request {
+	n.spread(groupCoordinator, r.sender(), r.header.Version, keys, func(i int) kmsg.Request {
 		part := kmsg.NewPtrOffsetFetchRequest()
 		part.Groups, part.RequireStable = groups[i:i+1:i+1], req.RequireStable
 		return part
