@@ -122,6 +122,15 @@ func (g *Guarantees) lossOfAppend(a *appendOp) ruling {
 		return allows("rule 8: unclean leader election")
 	case ok:
 		return r
+	case a.txn != nil:
+		// A coordinator that forgot its last epochs hands them out again. What the new producer
+		// sends is a duplicate then, and acknowledged with the place of what the old one sent.
+		for i := range g.Excuses {
+			if x := &g.Excuses[i]; x.Rule == PowerLost && (x.Topic == "" || x.Topic == TransactionsTopic) && x.Until <= a.returned {
+				return allows("rule 21: %s", x.Reason)
+			}
+		}
+		return violates("rule 5: acks=all")
 	case a.acks == AcksLeader:
 		return violates("rule 4: acks=1, but no leader failure explains it")
 	}

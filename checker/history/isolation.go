@@ -87,6 +87,8 @@ func (c *judge) dirty(p *partition, a *appendOp, r *read, seen map[sighting]bool
 			rule = c.g.lossOf(rule, p.tp.Topic, TransactionsTopic)
 		} else if x, ok := c.g.excused(p.tp, wire.Offset(never), a.invoked, never, PowerLost); ok {
 			rule = x // the partition may have lost the marker, and the next one counts for all
+		} else {
+			rule = c.g.lossOf(rule, TransactionsTopic) // an epoch handed out again has a next one, too
 		}
 		report(AbortedRead, rule, "%s read value %d at %d of %v, which is aborted (%s)", r.process, r.Value, r.Offset, t, t.because)
 	case r.returnSeq < t.asked():

@@ -178,7 +178,14 @@ func (f *follower) got(m *move, r *Record) {
 			continue
 		}
 		if missed.Value != 0 && (m.isolation == ReadUncommitted || f.due(missed)) {
-			f.found(PollSkip, violates("rule 1: offset order is log order"), seqs,
+			rule := violates("rule 1: offset order is log order")
+			if a := f.byValue[missed.Value]; m.isolation == ReadCommitted && a != nil && a.txn != nil {
+				// The marker that aborted it may have been lost: the next one counts for all.
+				if x, ok := f.g.excused(f.tp, wire.Offset(never), a.invoked, never, PowerLost); ok {
+					rule = x
+				}
+			}
+			f.found(PollSkip, rule, seqs,
 				"%s went from %d to %d without value %d at %d", f.process, f.next, r.Offset, missed.Value, missed.Offset)
 			return
 		}

@@ -71,6 +71,14 @@ func TestPlantedAnomaliesOfTransactions(t *testing.T) {
 			s.read("c", []Record{{0, 1}}, readCommitted)
 			s.finals(-1, nil, 1, 0)
 		}, []string{"allowed aborted-read"}},
+		{"skipped as aborted, and committed in the end", Guarantees{}, skipped, []string{"violation poll-skip", "violation aborted-read"}},
+		{"the same after the replicas lost the marker", powerOfT, skipped, []string{"allowed poll-skip", "allowed aborted-read"}},
+		{"a new transaction is taken for an old one", Guarantees{}, taken,
+			[]string{"violation lost-write", "violation inconsistent-offsets", "violation nonmonotonic-send", "violation lost-transaction", "violation aborted-read"}},
+		{"the same after the coordinators forgot the old one", forgot(5), taken,
+			[]string{"allowed lost-write", "allowed inconsistent-offsets", "allowed nonmonotonic-send", "allowed lost-transaction", "allowed aborted-read"}},
+		{"the same before they forgot it", forgot(1000), taken,
+			[]string{"violation lost-write", "violation inconsistent-offsets", "violation nonmonotonic-send", "allowed lost-transaction", "allowed aborted-read"}},
 		{"read before the commit was asked for", Guarantees{}, func(s *script) {
 			a := s.begin("p", 0)
 			s.send("p", 1, AcksAll, OK, 0, inTxn(a))
@@ -304,4 +312,32 @@ func TestPlantedAnomaliesOfProducerIDs(t *testing.T) {
 			s.finals(-1, []uint64{1}, 1, 0)
 		}, nil},
 	})
+}
+
+// forgot: the coordinators lost power at a time, in events.
+func forgot(at int64) Guarantees {
+	return Guarantees{Excuses: []Excuse{{Rule: PowerLost, Topic: TransactionsTopic, Partition: -1, Until: at, Reason: "all coordinators lost power"}}}
+}
+
+// skipped: a reader goes past an aborted transaction that readers get in the end.
+func skipped(s *script) {
+	a := s.begin("p", 0)
+	s.send("p", 1, AcksAll, OK, 0, inTxn(a))
+	s.ends("p", a, false, OK)
+	s.send("q", 2, AcksAll, OK, 2)
+	s.seek("c", 0)
+	s.read("c", []Record{{2, 2}}, readCommitted)
+	s.finals(-1, []uint64{1, 2}, 1, 0, 2)
+}
+
+// taken: what a new transaction sends is acknowledged with the place of what an old one
+// sent, and its commit counts for both.
+func taken(s *script) {
+	a := s.begin("p", 0)
+	s.send("p", 1, AcksAll, OK, 0, inTxn(a))
+	s.ends("p", a, false, OK)
+	b := s.begin("p", 0)
+	s.send("p", 2, AcksAll, OK, 0, inTxn(b))
+	s.ends("p", b, true, OK)
+	s.finals(-1, []uint64{1}, 1, 0)
 }

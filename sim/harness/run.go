@@ -387,8 +387,9 @@ func (r *run) linearize(res *Result, g history.Guarantees) {
 			lossy[wire.TopicPartition{Topic: x.Topic, Partition: x.Partition}.String()] = true
 		}
 	}
+	forgetful := g.MayLose(history.TransactionsTopic)
 	for _, tp := range partitions(r.history.Events()) {
-		if lossy[tp.String()] || g.Compacts(tp.Topic) {
+		if lossy[tp.String()] || g.Compacts(tp.Topic) || forgetful && transactional(r.history.Events(), tp) {
 			continue
 		}
 		ops, v := linear.Resolve(r.history.Events(), tp)
@@ -417,6 +418,14 @@ func (r *run) registers(res *Result, g history.Guarantees) {
 	for _, f := range report.Failed {
 		res.Anomalies = append(res.Anomalies, Anomaly{Name: "not-linearizable", Where: f.Register.Name, Sentence: f.Verdict.Reason, Ops: f.Verdict.Seqs})
 	}
+}
+
+// transactional reports whether anything was appended to a partition in a transaction. If
+// the coordinators forget epochs, a new producer's records are taken for those of an old one.
+func transactional(events []history.Event, tp wire.TopicPartition) bool {
+	return slices.ContainsFunc(events, func(e history.Event) bool {
+		return e.Func == history.Append && e.Txn != 0 && e.Topic == tp.Topic && e.Partition == tp.Partition
+	})
 }
 
 // partitions lists the partitions that were read at the end, sorted.
