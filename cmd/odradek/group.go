@@ -33,7 +33,7 @@ func groupListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List groups",
-		Example: "  odradek group list\n  odradek group list --state empty --json | jq -r '.name?'",
+		Example: "  odradek group list\n  odradek group list --state empty --json | jq -r .name",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.ask(func(ctx context.Context, adm *kadm.Client) error {

@@ -46,16 +46,16 @@ type listFlags struct {
 
 func (f *listFlags) add(c *cobra.Command) {
 	f.clientFlags.add(c)
-	c.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object a line, [] if there is nothing")
+	c.Flags().BoolVar(&f.asJSON, "json", false, "one JSON object a line")
 }
 
 // show prints things: as JSON, or with print. Of nothing it says what there is none of,
-// aside, so that who counts lines of standard output counts none.
+// aside, so that who reads lines of standard output gets none.
 func show[T any](c *cobra.Command, asJSON bool, things []T, none string, print func(io.Writer) error) error {
 	w := c.OutOrStdout()
 	switch {
 	case len(things) == 0 && asJSON:
-		return printJSON(w, []T{})
+		return nil
 	case len(things) == 0:
 		_, err := fmt.Fprintln(c.ErrOrStderr(), none)
 		return err

@@ -36,7 +36,7 @@ func topicListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List topics",
-		Example: "  odradek topic list\n  odradek topic list --json | jq -r '.name?'",
+		Example: "  odradek topic list\n  odradek topic list --json | jq -r .name",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.ask(func(ctx context.Context, adm *kadm.Client) error {

@@ -163,8 +163,8 @@ func TestConsoleSaysOfWhatThereIsNothing(t *testing.T) {
 		if out, errs, code := console(t, "", args...); code != 0 || out != "" || errs != c.want+"\n" {
 			t.Errorf("%s: exit code %d, %q %q, want %q", c.command, code, out, errs, c.want)
 		}
-		if out, errs, code := console(t, "", append(args, "--json")...); code != 0 || out != "[]\n" || errs != "" {
-			t.Errorf("%s --json: exit code %d, %q %q, want []", c.command, code, out, errs)
+		if out, errs, code := console(t, "", append(args, "--json")...); code != 0 || out != "" || errs != "" {
+			t.Errorf("%s --json: exit code %d, %q %q, want nothing", c.command, code, out, errs)
 		}
 	}
 }
