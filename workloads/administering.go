@@ -1,10 +1,9 @@
 package workloads
 
 import (
-	"errors"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"odradek/broker/env"
 	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/workloads/client"
@@ -42,22 +41,17 @@ func (a *administered) Response(info client.ResponseInfo) {
 
 // returned is the end of an operation that changes something.
 func (a *administered) returned(err error) history.Event {
-	e := history.Event{Time: a.site.now(), Outcome: history.OK, Offset: wire.NoOffset, Doubtful: a.doubtful}
-	if err != nil {
-		e.Outcome, e.Doubtful, e.Code, e.Detail = history.Unknown, false, codeOf(err), detailOf(err)
-		if failed := (*client.AdminError)(nil); errors.As(err, &failed) {
-			e.Outcome = outcomeOf(failed.Outcome)
-		}
-	}
+	e := a.site.changed(err)
+	e.Doubtful = a.doubtful && err == nil
 	return e
 }
 
 // nobody stands for who acts on a group without being in it.
 func nobody(group string) *history.Member { return &history.Member{Group: group, Generation: -1} }
 
-// committed records the reading of a group's committed offsets; ask reads them. with has what
-// the history is to say besides.
-func (a *administered) committed(f history.Func, id string, tps []wire.TopicPartition, with history.Event, ask func() (group.Offsets, error)) (group.Offsets, error) {
+// committed reads a group's committed offsets and records it. with has what the history is to
+// say besides.
+func (a *administered) committed(t *env.Task, admin *client.Admin, f history.Func, id string, tps []wire.TopicPartition, stable bool, with history.Event) (group.Offsets, error) {
 	who := nobody(id)
 	ops := make([]int64, len(tps))
 	for i, tp := range tps {
@@ -66,24 +60,21 @@ func (a *administered) committed(f history.Func, id string, tps []wire.TopicPart
 		e.Topic, e.Partition, e.Offset = tp.Topic, tp.Partition, wire.NoOffset
 		ops[i] = a.site.Recorder.Invoke(e)
 	}
-	got, err := ask()
+	got, err := admin.ListConsumerGroupOffsets(t, id, tps, stable)
 	for i, tp := range tps {
-		e := with
-		e.Time, e.Outcome, e.Offset = a.site.now(), history.OK, wire.NoOffset
-		if o, ok := got[tp]; ok {
+		e := a.site.answered(err)
+		e.Stable, e.Which, e.Isolation = with.Stable, with.Which, with.Isolation
+		if o, ok := got[tp]; ok && err == nil {
 			e.Offset = o.Offset
-		}
-		if err != nil {
-			e.Outcome, e.Offset, e.Code, e.Detail = history.Failed, wire.NoOffset, codeOf(err), detailOf(err)
 		}
 		a.site.Recorder.Return(ops[i], e)
 	}
 	return got, err
 }
 
-// commit records the setting of committed offsets, as an administrator may while a group has
-// no members; ask sets them.
-func (a *administered) commit(id string, offsets group.Offsets, ask func() error) error {
+// commit sets committed offsets, as an administrator may while a group has no members, and
+// records it.
+func (a *administered) commit(t *env.Task, admin *client.Admin, id string, offsets group.Offsets) {
 	who := nobody(id)
 	tps := sortedPartitions(offsets)
 	ops := make([]int64, len(tps))
@@ -94,11 +85,10 @@ func (a *administered) commit(id string, offsets group.Offsets, ask func() error
 		})
 	}
 	a.doubtful = false
-	err := ask()
+	err := admin.AlterConsumerGroupOffsets(t, id, offsets)
 	for i, tp := range tps {
 		e := a.returned(err)
 		e.Offset = offsets[tp].Offset
 		a.site.Recorder.Return(ops[i], e)
 	}
-	return err
 }

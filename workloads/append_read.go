@@ -13,7 +13,7 @@ var appendReadDefaults = feedAnd(map[string]int{
 })
 
 func drawAppendRead(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	producers := pick(1, 3, 4, 6)
 	outstanding := pick(1, 3, 10, 100)
 	if producers == 1 && outstanding == 1 {

@@ -27,15 +27,7 @@ func (w *appendRead) churn(t *env.Task, s *Site, name string) {
 	rng := s.Env.Rand.Stream("workload/" + name)
 	do := func(what string, act func() error) {
 		op := s.Recorder.Invoke(history.Event{Time: s.now(), Func: history.Admin, Process: name, Detail: what, Offset: wire.NoOffset})
-		e := history.Event{Time: s.now(), Outcome: history.OK, Offset: wire.NoOffset}
-		if err := act(); err != nil {
-			e.Outcome, e.Code, e.Detail = history.Unknown, codeOf(err), err.Error()
-			if failed, ok := err.(*client.AdminError); ok {
-				e.Outcome = outcomeOf(failed.Outcome)
-			}
-		}
-		e.Time = s.now()
-		s.Recorder.Return(op, e)
+		s.Recorder.Return(op, s.changed(act()))
 	}
 	// topics that may exist, with the partitions asked for.
 	type churned struct {

@@ -38,7 +38,7 @@ var compactedTableDefaults = feedAnd(map[string]int{
 })
 
 func drawCompactedTable(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	params := drawFeed(r)
 	params["all-acks"], params["idempotent"] = 1, 1
 	params["partitions"] = pick(1, 1, 2, 3)
@@ -173,16 +173,15 @@ func (w *compactedTable) transact(t *env.Task, s *Site, x *transactions, rng *ra
 // the last table is complete.
 func (w *compactedTable) rebuild(t *env.Task, s *Site, name string, committed bool) {
 	rng := s.Env.Rand.Stream("workload/" + name)
-	cfg := consumer.DefaultConfig()
+	cfg := w.consumerConfig()
 	cfg.ReadCommitted = committed
 	cfg.PartitionMaxBytes = []int{200, 4096, 1 << 20}[rng.IntN(3)]
-	cfg.MaxWait = min(cfg.MaxWait, w.requestTimeout()/2)
 	c := s.client(name, w.requestTimeout(), nil)
 	defer c.Close()
 	r := newReader(s, name, c, cfg, w.partitions())
 	for {
 		last := w.producing == 0 && w.writing == 0
-		until := s.Env.Clock.Now().Add(time.Duration(rng.Int64N(2*int64(w.duration("rebuild-ms", time.Millisecond))) + 1))
+		until := s.Env.Clock.Now().Add(about(rng, w.duration("rebuild-ms", time.Millisecond)))
 		for idle := 0; idle < idlePolls && (last || s.Env.Clock.Now() < until); {
 			if r.poll(t, cfg.MaxWait) {
 				idle = 0
@@ -205,7 +204,7 @@ func (w *compactedTable) rebuild(t *env.Task, s *Site, name string, committed bo
 
 // Final implements Workload.
 func (w *compactedTable) Final(t *env.Task, s *Site) error {
-	if err := finalReads(t, s, w.partitions(), w.requestTimeout(), w.params["transactional"] > 0); err != nil {
+	if err := w.finalReads(t, s, w.partitions(), w.params["transactional"] > 0); err != nil {
 		return err
 	}
 	return w.forget(t, s)
@@ -219,7 +218,7 @@ const forgetWithin = 20 * time.Second
 // forget makes tombstones go: they need not be kept any longer, and what is written after
 // them, which no history has, closes their segments. What stays is a *Finding.
 func (w *compactedTable) forget(t *env.Task, s *Site) error {
-	c := s.client("forgetting", max(w.requestTimeout(), 5*time.Second), nil)
+	c := w.finalClient(s, "forgetting", nil)
 	defer c.Close()
 	admin := c.NewAdmin().WithTimeout(finalTimeout)
 	rng := s.Env.Rand.Stream("workload/forgetting")

@@ -19,11 +19,17 @@ func (w *appendRead) consumer(i int) User {
 }
 
 func (w *appendRead) consumerConfig(i int) consumer.Config {
-	cfg := consumer.DefaultConfig()
+	cfg := w.feed.consumerConfig()
 	cfg.Reset = []consumer.Reset{consumer.ResetNone, consumer.ResetEarliest, consumer.ResetLatest}[i%3]
 	cfg.FetchEpochs = i%2 == 1
 	cfg.PartitionMaxBytes = w.params["fetch-bytes"]
 	cfg.MaxPollRecords = []int{7, 100}[i%2]
+	return cfg
+}
+
+// consumerConfig is the default, but for polls that end while somebody waits.
+func (w *feed) consumerConfig() consumer.Config {
+	cfg := consumer.DefaultConfig()
 	cfg.MaxWait = min(cfg.MaxWait, w.requestTimeout()/2)
 	return cfg
 }
@@ -41,16 +47,10 @@ func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
 	c := s.client(name, w.requestTimeout(), nil)
 	defer c.Close()
 	rng := s.Env.Rand.Stream("workload/" + name)
-	con := c.NewConsumer(cfg)
-	reader := &reader{positions{reads{site: s, process: name}, con}, con}
-	admin := c.NewAdmin().WithTimeout(w.requestTimeout())
 	tps := w.share(rng)
-	pause := int64(w.duration("poll-pause-us", time.Microsecond))
-	reader.consumer.Assign(tps)
-	for _, tp := range tps {
-		reader.moved(tp, wire.NoOffset, "assigned")
-		reader.fromBeginning(tp)
-	}
+	reader := newReader(s, name, c, cfg, tps)
+	admin := c.NewAdmin().WithTimeout(w.requestTimeout())
+	pause := w.duration("poll-pause-us", time.Microsecond)
 	for idle := 0; idle < idlePolls && !s.stopping(); {
 		if reader.poll(t, cfg.MaxWait) {
 			idle = 0
@@ -62,7 +62,7 @@ func (w *appendRead) consume(t *env.Task, s *Site, name string, i int) {
 			w.wander(t, rng, reader, admin, tps[rng.IntN(len(tps))])
 		}
 		if pause > 0 && !s.stopping() {
-			s.sleep(t, time.Duration(rng.Int64N(2*pause)+1))
+			s.sleep(t, about(rng, pause))
 		}
 	}
 }
@@ -133,6 +133,17 @@ func (r *reader) poll(t *env.Task, wait time.Duration) bool {
 	}
 	r.polled(records)
 	return len(records)+len(events) > 0
+}
+
+// follow reads until nothing more comes after everything is done.
+func (r *reader) follow(t *env.Task, wait time.Duration, done func() bool) {
+	for idle := 0; idle < idlePolls; {
+		if r.poll(t, wait) {
+			idle = 0
+		} else if done() {
+			idle++
+		}
+	}
 }
 
 // seeker is a consumer of either kind, as far as its positions go.

@@ -80,7 +80,7 @@ func (m *crewman) run(t *env.Task, s *Site) {
 	rng := s.Env.Rand.Stream("workload/" + m.name)
 	m.rng = rng // the loop's, and that of its lives
 	between := func(mean string) time.Duration {
-		return time.Duration(rng.Int64N(2*int64(max(m.duration(mean, time.Millisecond), 1))) + 1)
+		return about(rng, max(m.duration(mean, time.Millisecond), 1))
 	}
 	for !m.drained {
 		l := m.begin(s)
@@ -263,8 +263,8 @@ func (l *life) turn(t *env.Task) {
 }
 
 func (l *life) process(t *env.Task) {
-	if mean := int64(l.duration("process-us", time.Microsecond)); mean > 0 {
-		l.site.sleep(t, time.Duration(l.rng.Int64N(2*mean)+1))
+	if mean := l.duration("process-us", time.Microsecond); mean > 0 {
+		l.site.sleep(t, about(l.rng, mean))
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/workloads/client"
-	"odradek/workloads/client/consumer"
 	"odradek/workloads/client/group"
 )
 
@@ -41,7 +40,7 @@ var exactlyOnceDefaults = feedAnd(map[string]int{
 })
 
 func drawExactlyOnce(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	params := drawFeed(r)
 	params["topics"] = 1
 	params["all-acks"], params["idempotent"] = 1, 1
@@ -76,7 +75,6 @@ func drawExactlyOnce(r *rand.Rand) map[string]int {
 // commits the input's offset.
 type exactlyOnce struct {
 	*feed
-	workers  int
 	protocol group.Protocol
 	// done: nothing is left to be processed, or it took too long.
 	done bool
@@ -86,7 +84,7 @@ func newExactlyOnce(params map[string]int, topic map[string]string) Workload {
 	for _, name := range []string{"workers", "output-partitions", "batch", "transaction-timeout-ms"} {
 		params[name] = max(params[name], 1)
 	}
-	return &exactlyOnce{feed: newFeed("exactly-once", params, topic), workers: params["workers"]}
+	return &exactlyOnce{feed: newFeed("exactly-once", params, topic)}
 }
 
 const exactlyOnceGroup = "exactly-once"
@@ -145,7 +143,7 @@ func (w *exactlyOnce) speak(t *env.Task, admin *client.Admin, version int) error
 // Users implements Workload.
 func (w *exactlyOnce) Users() []User {
 	users := append(w.producers(), w.foreman())
-	for i := range w.workers {
+	for i := range w.params["workers"] {
 		users = append(users, w.worker(i))
 	}
 	for i := range w.params["committed-readers"] {
@@ -211,35 +209,25 @@ func (w *exactlyOnce) reader(name string, committed bool) User {
 	return User{Name: name, Run: func(t *env.Task, s *Site) {
 		c := s.client(name, w.requestTimeout(), nil)
 		defer c.Close()
-		cfg := consumer.DefaultConfig()
+		cfg := w.consumerConfig()
 		cfg.ReadCommitted = committed
-		cfg.MaxWait = min(cfg.MaxWait, w.requestTimeout()/2)
-		r := newReader(s, name, c, cfg, append(w.partitions(), w.outputs()...))
-		for idle := 0; idle < idlePolls; {
-			if r.poll(t, cfg.MaxWait) {
-				idle = 0
-			} else if w.done {
-				idle++
-			}
-		}
+		newReader(s, name, c, cfg, append(w.partitions(), w.outputs()...)).follow(t, cfg.MaxWait, func() bool { return w.done })
 	}}
 }
 
 // Final implements Workload.
 func (w *exactlyOnce) Final(t *env.Task, s *Site) error {
-	if err := finalReads(t, s, append(w.partitions(), w.outputs()...), w.requestTimeout(), true); err != nil {
+	if err := w.finalReads(t, s, append(w.partitions(), w.outputs()...), true); err != nil {
 		return err
 	}
 	a := &administered{site: s, process: "final-offsets"}
-	c := s.client(a.process, max(w.requestTimeout(), 5*time.Second), a)
+	c := w.finalClient(s, a.process, a)
 	defer c.Close()
-	admin := c.NewAdmin().WithTimeout(finalTimeout)
+	admin := c.NewAdmin()
 	tps := w.partitions()
 	with := history.Event{Which: history.Live, Isolation: history.ReadCommitted}
 	for _, stable := range []bool{true, false} {
-		_, err := a.committed(history.FinalCommitted, exactlyOnceGroup, tps, with, func() (group.Offsets, error) {
-			return admin.WithTimeout(stableWithin).ListConsumerGroupOffsets(t, exactlyOnceGroup, tps, stable)
-		})
+		_, err := a.committed(t, admin.WithTimeout(stableWithin), history.FinalCommitted, exactlyOnceGroup, tps, stable, with)
 		switch {
 		case err == nil:
 			return nil

@@ -63,9 +63,14 @@ func feedAnd(more map[string]int) map[string]int {
 	return all
 }
 
+// picker picks one of several values.
+func picker(r *rand.Rand) func(...int) int {
+	return func(choices ...int) int { return choices[r.IntN(len(choices))] }
+}
+
 // drawFeed draws parameters of a feed that is not what the workload is about.
 func drawFeed(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	producers, rate := pick(1, 2, 3), pick(50, 100, 200) // records a second of all together
 	return map[string]int{
 		"topics":              pick(1, 1, 2),
@@ -100,6 +105,11 @@ func newFeed(name string, params map[string]int, topic map[string]string) *feed 
 
 func (w *feed) duration(param string, unit time.Duration) time.Duration {
 	return time.Duration(w.params[param]) * unit
+}
+
+// about is a random time with this mean, which is not 0.
+func about(rng *rand.Rand, mean time.Duration) time.Duration {
+	return time.Duration(rng.Int64N(2*int64(mean)) + 1)
 }
 
 func (w *feed) requestTimeout() time.Duration {

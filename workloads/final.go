@@ -19,14 +19,19 @@ const finalTimeout = time.Minute
 // Final implements Workload: a fresh consumer reads every partition from its beginning
 // to its end.
 func (w *feed) Final(t *env.Task, s *Site) error {
-	return finalReads(t, s, w.partitions(), w.requestTimeout(), false)
+	return w.finalReads(t, s, w.partitions(), false)
+}
+
+// finalClient is a client with time enough for whatever is large by now.
+func (w *feed) finalClient(s *Site, process string, observer client.Observer) *client.Client {
+	return s.client(process, max(w.requestTimeout(), 5*time.Second), observer)
 }
 
 // finalReads reads partitions from the beginning to the end, and if there are transactions a
 // second time as readers of committed records do.
-func finalReads(t *env.Task, s *Site, tps []wire.TopicPartition, requestTimeout time.Duration, transactions bool) error {
+func (w *feed) finalReads(t *env.Task, s *Site, tps []wire.TopicPartition, transactions bool) error {
 	read := func(r reads) error {
-		c := s.client(r.process, max(requestTimeout, 5*time.Second), nil)
+		c := w.finalClient(s, r.process, nil)
 		defer c.Close()
 		for _, tp := range tps {
 			if err := r.final(t, c, tp); err != nil {

@@ -26,7 +26,7 @@ func crewAnd(more map[string]int) map[string]int {
 
 // drawCrews draws parameters of crews and of the feed that they read.
 func drawCrews(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	params := drawFeed(r)
 	params["protocol"] = pick(0, 1, 2)
 	params["assignor"] = pick(0, 1, 2, 3, 4)
@@ -42,7 +42,7 @@ func drawCrews(r *rand.Rand) map[string]int {
 }
 
 func drawGroupChurn(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	params := drawCrews(r)
 	params["groups"] = pick(1, 1, 2, 3)
 	params["members"] = pick(1, 2, 3, 5)

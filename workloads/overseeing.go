@@ -41,10 +41,7 @@ func (w *crew) overseer() User {
 }
 
 func (w *crew) committed(t *env.Task, a *administered, admin *client.Admin) (group.Offsets, error) {
-	tps := w.partitions()
-	return a.committed(history.FetchCommitted, w.group, tps, history.Event{}, func() (group.Offsets, error) {
-		return admin.ListConsumerGroupOffsets(t, w.group, tps, false)
-	})
+	return a.committed(t, admin, history.FetchCommitted, w.group, w.partitions(), false, history.Event{})
 }
 
 // remains says what a crew still has to do, or "".
@@ -87,13 +84,10 @@ func (w *crew) remains(t *env.Task, s *Site, a *administered, admin *client.Admi
 // is a *Finding if the crew did not come to its end.
 func (w *crew) finalOffsets(t *env.Task, s *Site) error {
 	a := &administered{site: s, process: "final-" + w.group}
-	c := s.client(a.process, max(w.requestTimeout(), 5*time.Second), a)
+	c := w.finalClient(s, a.process, a)
 	defer c.Close()
 	admin := c.NewAdmin().WithTimeout(finalTimeout)
-	tps := w.partitions()
-	if _, err := a.committed(history.FinalCommitted, w.group, tps, history.Event{Which: history.Live}, func() (group.Offsets, error) {
-		return admin.ListConsumerGroupOffsets(t, w.group, tps, true)
-	}); err != nil {
+	if _, err := a.committed(t, admin, history.FinalCommitted, w.group, w.partitions(), true, history.Event{Which: history.Live}); err != nil {
 		return fmt.Errorf("final offsets of group %s: %w", w.group, err)
 	}
 	if w.why != "" {

@@ -65,7 +65,7 @@ func (w *feed) produce(t *env.Task, s *Site, name string, i int) {
 	p := c.NewProducer(cfg)
 	rng := s.Env.Rand.Stream("workload/" + name)
 	tps := w.partitions()
-	pace := int64(w.duration("pace-us", time.Microsecond))
+	pace := w.duration("pace-us", time.Microsecond)
 
 	outstanding := 0
 	var room func() // wakes the user when there is room again
@@ -86,7 +86,7 @@ func (w *feed) produce(t *env.Task, s *Site, name string, i int) {
 			t.Suspend(func(wake func()) { room = wake })
 		}
 		if pace > 0 && !s.stopping() {
-			s.sleep(t, time.Duration(rng.Int64N(2*pace)+1))
+			s.sleep(t, about(rng, pace))
 		}
 	}
 	p.Flush(t)

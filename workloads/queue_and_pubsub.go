@@ -13,7 +13,7 @@ var queueAndPubsubDefaults = crewAnd(map[string]int{
 })
 
 func drawQueueAndPubsub(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	params := drawCrews(r)
 	params["workers"] = pick(1, 2, 4, 8)
 	params["subscribers"] = pick(1, 2, 3)

@@ -37,6 +37,26 @@ func detailOf(err error) string {
 	return err.Error()
 }
 
+// answered is the return of an operation that asks and changes nothing.
+func (s *Site) answered(err error) history.Event {
+	e := history.Event{Time: s.now(), Outcome: history.OK, Code: codeOf(err), Detail: detailOf(err), Offset: wire.NoOffset}
+	if err != nil {
+		e.Outcome = history.Failed
+	}
+	return e
+}
+
+// changed is the return of an operation of an administrator that changes something.
+func (s *Site) changed(err error) history.Event {
+	e := s.answered(err)
+	if failed := (*client.AdminError)(nil); errors.As(err, &failed) {
+		e.Outcome = outcomeOf(failed.Outcome)
+	} else if err != nil {
+		e.Outcome = history.Unknown
+	}
+	return e
+}
+
 // appends records the appends of one producer, and the requests that carry them.
 type appends struct {
 	client.NopObserver
@@ -183,9 +203,9 @@ func (r *reads) listed(tp wire.TopicPartition, which string, ask func() (client.
 		Which: which, Isolation: r.isolation, Offset: wire.NoOffset,
 	})
 	got, err := ask()
-	e := history.Event{Time: r.site.now(), Outcome: history.OK, Offset: got.Offset, Epoch: got.Epoch}
-	if err != nil {
-		e.Outcome, e.Offset, e.Code, e.Detail = history.Failed, wire.NoOffset, codeOf(err), detailOf(err)
+	e := r.site.answered(err)
+	if e.Epoch = got.Epoch; err == nil {
+		e.Offset = got.Offset
 	}
 	r.site.Recorder.Return(op, e)
 	return got, err

@@ -29,7 +29,7 @@ var registersDefaults = feedAnd(map[string]int{
 })
 
 func drawRegisters(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	params := drawFeed(r)
 	params["producers"], params["at-least"], params["pace-us"] = 1, 50, 50000
 	params["partitions"], params["topics"] = pick(1, 2, 3), 1
@@ -113,9 +113,7 @@ func (w *registers) offset(t *env.Task, _ *Site, a *attendant) {
 	// What went wrong is in the history.
 	if a.rng.IntN(2) == 0 {
 		stable := a.rng.IntN(2) == 0
-		_, _ = a.committed(history.FetchCommitted, id, tps, history.Event{Stable: stable}, func() (group.Offsets, error) {
-			return a.admin.ListConsumerGroupOffsets(t, id, tps, stable)
-		})
+		_, _ = a.committed(t, a.admin, history.FetchCommitted, id, tps, stable, history.Event{Stable: stable})
 		return
 	}
 	offsets := make(group.Offsets)
@@ -123,7 +121,7 @@ func (w *registers) offset(t *env.Task, _ *Site, a *attendant) {
 		w.lastOffset++
 		offsets[tp] = group.Offset{Offset: w.lastOffset, LeaderEpoch: wire.NoLeaderEpoch}
 	}
-	_ = a.commit(id, offsets, func() error { return a.admin.AlterConsumerGroupOffsets(t, id, offsets) })
+	a.commit(t, a.admin, id, offsets)
 }
 
 // configNames are what the configurers alter: nothing that the run depends on.
@@ -155,10 +153,7 @@ func (w *registers) describe(t *env.Task, a *administered, admin *client.Admin, 
 		Time: a.site.now(), Func: history.DescribeConfig, Process: a.process, Key: configKey(topic, name), Exact: exact, Offset: wire.NoOffset,
 	})
 	entries, err := admin.DescribeTopicConfigs(t, topic)
-	e := history.Event{Time: a.site.now(), Outcome: history.OK, Offset: wire.NoOffset}
-	if err != nil {
-		e.Outcome, e.Code, e.Detail = history.Failed, codeOf(err), detailOf(err)
-	}
+	e := a.site.answered(err)
 	for _, entry := range entries {
 		if entry.Name == name {
 			e.Text = entry.Value
@@ -200,15 +195,12 @@ func (w *registers) Final(t *env.Task, s *Site) error {
 		return err
 	}
 	a := &administered{site: s, process: "final-registers"}
-	c := s.client(a.process, max(w.requestTimeout(), 5*time.Second), a)
+	c := w.finalClient(s, a.process, a)
 	defer c.Close()
 	admin := c.NewAdmin().WithTimeout(finalTimeout)
 	for i := range w.params["groups"] {
 		id := w.groupName(i)
-		tps := w.partitions()
-		if _, err := a.committed(history.FinalCommitted, id, tps, history.Event{}, func() (group.Offsets, error) {
-			return admin.ListConsumerGroupOffsets(t, id, tps, true)
-		}); err != nil {
+		if _, err := a.committed(t, admin, history.FinalCommitted, id, w.partitions(), true, history.Event{}); err != nil {
 			return fmt.Errorf("final offsets of group %s: %w", id, err)
 		}
 	}

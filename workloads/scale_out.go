@@ -7,7 +7,6 @@ import (
 
 	"odradek/broker/env"
 	"odradek/broker/wire"
-	"odradek/workloads/client/consumer"
 )
 
 // The parameters of scale-out besides those of a feed.
@@ -24,7 +23,7 @@ var scaleOutDefaults = feedAnd(map[string]int{
 })
 
 func drawScaleOut(r *rand.Rand) map[string]int {
-	pick := func(choices ...int) int { return choices[r.IntN(len(choices))] }
+	pick := picker(r)
 	params := drawFeed(r)
 	params["all-acks"], params["idempotent"] = 1, 1
 	params["partitions"] = pick(1, 4, 8)
@@ -84,16 +83,8 @@ func (w *scaleOut) Users() []User {
 func (w *scaleOut) follow(t *env.Task, s *Site, name string) {
 	c := s.client(name, w.requestTimeout(), nil)
 	defer c.Close()
-	cfg := consumer.DefaultConfig()
-	cfg.MaxWait = min(cfg.MaxWait, w.requestTimeout()/2)
-	r := newReader(s, name, c, cfg, w.partitions())
-	for idle := 0; idle < idlePolls; {
-		if r.poll(t, cfg.MaxWait) {
-			idle = 0
-		} else if w.producing == 0 {
-			idle++
-		}
-	}
+	cfg := w.consumerConfig()
+	newReader(s, name, c, cfg, w.partitions()).follow(t, cfg.MaxWait, func() bool { return w.producing == 0 })
 }
 
 // Final implements Workload.

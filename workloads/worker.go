@@ -68,11 +68,10 @@ func (k *worker) shift() *shift {
 	gc := k.groupConfig()
 	sh.member = newMembership(k.site, name, &gc)
 	consuming := k.site.client(name, k.requestTimeout(), sh.member)
-	cc := consumer.DefaultConfig()
+	cc := k.consumerConfig()
 	cc.ReadCommitted = true
 	cc.Reset = consumer.ResetEarliest
 	cc.MaxPollRecords = k.params["batch"]
-	cc.MaxWait = min(cc.MaxWait, k.requestTimeout()/2)
 	sh.group = consuming.NewGroupConsumer(cc, gc, nil)
 	sh.group.Subscribe(k.topics()...)
 	sh.reader = positions{
