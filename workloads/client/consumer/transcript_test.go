@@ -16,6 +16,7 @@ import (
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/cluster"
+	"odradek/workloads/client/transcript"
 )
 
 // TestTranscripts runs the stories in testdata. Time passes only by "pass".
@@ -75,12 +76,6 @@ func parseReset(s string) Reset {
 	return map[string]Reset{"none": ResetNone, "earliest": ResetEarliest, "latest": ResetLatest, "time": ResetTimestamp}[s]
 }
 
-func parsePartition(s string) wire.TopicPartition {
-	i := strings.LastIndexByte(s, '-')
-	n, _ := strconv.Atoi(s[i+1:])
-	return wire.TopicPartition{Topic: s[:i], Partition: int32(n)}
-}
-
 // line is "a-0 key=value ..." of an input.
 type line struct {
 	tp   wire.TopicPartition
@@ -89,31 +84,16 @@ type line struct {
 
 func (l line) int(key string, otherwise int64) int64 {
 	if v, ok := l.args[key]; ok {
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
-			panic(err)
-		}
-		return n
+		return transcript.Number(v)
 	}
 	return otherwise
 }
 
-func (l line) code() int16 {
-	name := l.args["error"]
-	for code := int16(-1); code < 140; code++ {
-		if name == attempt.CodeName(code) {
-			return code
-		}
-	}
-	if name != "" {
-		panic("no error code " + name)
-	}
-	return 0
-}
+func (l line) code() int16 { return transcript.Code(l.args["error"]) }
 
 func parseLine(s string) line {
 	fields := strings.Fields(s)
-	l := line{tp: parsePartition(fields[0]), args: make(map[string]string)}
+	l := line{tp: transcript.Partition(fields[0]), args: make(map[string]string)}
 	for _, f := range fields[1:] {
 		k, v, _ := strings.Cut(f, "=")
 		l.args[k] = v
@@ -135,13 +115,13 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) string {
 	case "assign":
 		var tps []wire.TopicPartition
 		for _, a := range d.CmdArgs {
-			tps = append(tps, parsePartition(a.Key))
+			tps = append(tps, transcript.Partition(a.Key))
 		}
 		s.core.Assign(tps)
 	case "assign-awaiting":
 		var tps []wire.TopicPartition
 		for _, a := range d.CmdArgs {
-			tps = append(tps, parsePartition(a.Key))
+			tps = append(tps, transcript.Partition(a.Key))
 		}
 		s.core.AssignAwaiting(tps)
 	case "keep":
@@ -157,7 +137,7 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) string {
 			s.core.Start(l.tp, pos, pos.Offset >= 0)
 		}
 	case "refuse":
-		s.core.Refuse(parsePartition(arg(0)), errors.New("not allowed"))
+		s.core.Refuse(transcript.Partition(arg(0)), errors.New("not allowed"))
 	case "awaiting":
 		return fmt.Sprintln(s.core.Awaiting())
 	case "seek":
@@ -170,15 +150,11 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) string {
 				pos.Epoch = wire.LeaderEpoch(n)
 			}
 		}
-		s.core.Seek(parsePartition(arg(0)), pos)
+		s.core.Seek(transcript.Partition(arg(0)), pos)
 	case "seek-to":
-		s.core.SeekTo(parsePartition(arg(0)), parseReset(arg(1)), 0)
+		s.core.SeekTo(transcript.Partition(arg(0)), parseReset(arg(1)), 0)
 	case "pass":
-		pause, err := time.ParseDuration(arg(0))
-		if err != nil {
-			d.Fatalf(t, "%v", err)
-		}
-		s.now += int64(pause)
+		s.now += transcript.Duration(arg(0))
 	case "poll":
 		return s.poll()
 	case "answer":
@@ -198,28 +174,16 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) string {
 }
 
 func (s *stage) metadata(lines []line) {
-	s.meta.RequestUpdate()
-	s.now = max(s.now, s.meta.Deadline())
-	s.meta.Poll(s.now)
-	resp := kmsg.NewPtrMetadataResponse()
-	for id := int32(1); id <= 3; id++ {
-		b := kmsg.NewMetadataResponseBroker()
-		b.NodeID, b.Host, b.Port = id, "h", 1
-		resp.Brokers = append(resp.Brokers, b)
-	}
+	var topics []kmsg.MetadataResponseTopic
 	for _, l := range lines {
-		i := slices.IndexFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool { return *t.Topic == l.tp.Topic })
+		i := slices.IndexFunc(topics, func(t kmsg.MetadataResponseTopic) bool { return *t.Topic == l.tp.Topic })
 		if i < 0 {
-			t := kmsg.NewMetadataResponseTopic()
-			t.Topic = kmsg.StringPtr(l.tp.Topic)
-			i = len(resp.Topics)
-			resp.Topics = append(resp.Topics, t)
+			i = len(topics)
+			topics = append(topics, transcript.Topic(l.tp.Topic))
 		}
-		p := kmsg.NewMetadataResponseTopicPartition()
-		p.Partition, p.Leader, p.LeaderEpoch = l.tp.Partition, int32(l.int("leader", -1)), int32(l.int("epoch", -1))
-		resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, p)
+		transcript.Lead(&topics[i], l.tp.Partition, int32(l.int("leader", -1)), int32(l.int("epoch", -1)))
 	}
-	s.meta.OnResponse(s.now, resp)
+	s.now = transcript.Refresh(s.meta, s.now, 3, topics...)
 }
 
 func (s *stage) poll() string {

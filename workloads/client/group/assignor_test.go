@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"odradek/broker/wire"
+	"odradek/workloads/client/transcript"
 )
 
 func subscriber(id string, topics ...string) Subscriber {
@@ -54,7 +55,7 @@ func TestEagerAssignorsDivideAsKafkas(t *testing.T) {
 }
 
 func owner(id string, generation int32, owned string, topics ...string) Subscriber {
-	return Subscriber{ID: id, Topics: topics, Owned: parsePartitions(owned), Generation: generation}
+	return Subscriber{ID: id, Topics: topics, Owned: transcript.Partitions(owned), Generation: generation}
 }
 
 func TestStickyMovesAsLittleAsItTakes(t *testing.T) {

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -17,6 +16,7 @@ import (
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/cluster"
+	"odradek/workloads/client/transcript"
 )
 
 // TestTranscripts plays a member against answers written by hand. After each command the
@@ -99,36 +99,7 @@ func newStage(t *testing.T, d *datadriven.TestData) *stage {
 	return s
 }
 
-func parsePartition(s string) wire.TopicPartition {
-	i := strings.LastIndexByte(s, '-')
-	n, err := strconv.Atoi(s[i+1:])
-	if err != nil {
-		panic(err)
-	}
-	return wire.TopicPartition{Topic: s[:i], Partition: int32(n)}
-}
-
-// parsePartitions reads "a-0,a-1"; "none" is none.
-func parsePartitions(s string) []wire.TopicPartition {
-	var tps []wire.TopicPartition
-	for _, word := range strings.Split(s, ",") {
-		if word != "" && word != "none" {
-			tps = append(tps, parsePartition(word))
-		}
-	}
-	return tps
-}
-
 func topicID(name string) wire.UUID { return wire.UUID{15: name[0]} }
-
-func code(name string) int16 {
-	for c := int16(-1); c < 140; c++ {
-		if attempt.CodeName(c) == name {
-			return c
-		}
-	}
-	panic("no error code " + name)
-}
 
 // run carries out a command, or says why it cannot be.
 func (s *stage) run(t *testing.T, d *datadriven.TestData) (complaint string) {
@@ -160,11 +131,7 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) (complaint string) {
 		}
 		s.core.Changed(s.now)
 	case "pass":
-		pause, err := time.ParseDuration(words[0])
-		if err != nil {
-			d.Fatalf(t, "%v", err)
-		}
-		s.now += int64(pause)
+		s.now += transcript.Duration(words[0])
 	case "answer":
 		r, ok := s.sent[words[0]]
 		if !ok {
@@ -191,18 +158,14 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) (complaint string) {
 			case "insist":
 				effort = Insist
 			default:
-				n, err := strconv.Atoi(value)
-				if err != nil {
-					d.Fatalf(t, "%v", err)
-				}
-				offsets[parsePartition(key)] = Offset{Offset: wire.Offset(n), LeaderEpoch: wire.NoLeaderEpoch}
+				offsets[transcript.Partition(key)] = Offset{Offset: wire.Offset(transcript.Number(value)), LeaderEpoch: wire.NoLeaderEpoch}
 			}
 		}
 		s.core.Commit(s.now, offsets, effort)
 	case "committed":
 		var tps []wire.TopicPartition
 		for _, w := range words {
-			tps = append(tps, parsePartition(w))
+			tps = append(tps, transcript.Partition(w))
 		}
 		s.core.Fetch(s.now, tps)
 	case "leave":
@@ -214,29 +177,20 @@ func (s *stage) run(t *testing.T, d *datadriven.TestData) (complaint string) {
 }
 
 func (s *stage) metadata(counts map[string]string) {
-	s.meta.RequestUpdate()
-	s.now = max(s.now, s.meta.Deadline())
-	s.meta.Poll(s.now)
-	resp := kmsg.NewPtrMetadataResponse()
-	b := kmsg.NewMetadataResponseBroker()
-	b.NodeID, b.Host, b.Port = 1, "h", 1
-	resp.Brokers = append(resp.Brokers, b)
+	var topics []kmsg.MetadataResponseTopic
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		s.meta.Want(name)
-		topic := kmsg.NewMetadataResponseTopic()
-		topic.Topic, topic.TopicID = kmsg.StringPtr(name), topicID(name)
-		n, _ := strconv.Atoi(counts[name])
-		for p := range n {
-			rp := kmsg.NewMetadataResponseTopicPartition()
-			rp.Partition, rp.Leader, rp.LeaderEpoch = int32(p), 1, 0
-			topic.Partitions = append(topic.Partitions, rp)
+		topic := transcript.Topic(name)
+		topic.TopicID = topicID(name)
+		for p := range int32(transcript.Number(counts[name])) {
+			transcript.Lead(&topic, p, 1, 0)
 		}
-		if n == 0 {
-			topic.ErrorCode = code("UNKNOWN_TOPIC_OR_PARTITION")
+		if len(topic.Partitions) == 0 {
+			topic.ErrorCode = transcript.Code("UNKNOWN_TOPIC_OR_PARTITION")
 		}
-		resp.Topics = append(resp.Topics, topic)
+		topics = append(topics, topic)
 	}
-	s.meta.OnResponse(s.now, resp)
+	s.now = transcript.Refresh(s.meta, s.now, 1, topics...)
 }
 
 func words(tps []wire.TopicPartition) string {
@@ -431,17 +385,8 @@ func (named) Assign(Division) map[string][]wire.TopicPartition { return nil }
 //	heartbeat (consumer)  epoch=1 [interval=3s] [gets=a-0,a-1|none]
 //	any               error=NAME
 func fill(msg kmsg.Request, args map[string]string) kmsg.Response {
-	num := func(key string) int64 {
-		n, err := strconv.ParseInt(args[key], 10, 64)
-		if err != nil {
-			panic(errors.Join(errors.New(key), err))
-		}
-		return n
-	}
-	var failure int16
-	if name, ok := args["error"]; ok {
-		failure = code(name)
-	}
+	num := func(key string) int64 { return transcript.Number(args[key]) }
+	failure := transcript.Code(args["error"])
 	switch m := msg.(type) {
 	case *kmsg.FindCoordinatorRequest:
 		resp := kmsg.NewPtrFindCoordinatorResponse()
@@ -470,7 +415,7 @@ func fill(msg kmsg.Request, args map[string]string) kmsg.Response {
 			var assignor Assignor = Range
 			if has != "" {
 				owned, in, _ := strings.Cut(has, "/")
-				sub.Owned = parsePartitions(owned)
+				sub.Owned = transcript.Partitions(owned)
 				n, _ := strconv.Atoi(in)
 				sub.Generation = int32(n)
 				assignor = CooperativeSticky
@@ -484,7 +429,7 @@ func fill(msg kmsg.Request, args map[string]string) kmsg.Response {
 		resp := kmsg.NewPtrSyncGroupResponse()
 		resp.ErrorCode = failure
 		if failure == 0 {
-			resp.MemberAssignment = appendAssignment(parsePartitions(args["gets"]))
+			resp.MemberAssignment = appendAssignment(transcript.Partitions(args["gets"]))
 		}
 		return resp
 	case *kmsg.HeartbeatRequest:
@@ -504,7 +449,7 @@ func fill(msg kmsg.Request, args map[string]string) kmsg.Response {
 				rp := kmsg.NewOffsetCommitResponseTopicPartition()
 				rp.Partition, rp.ErrorCode = p.Partition, failure
 				if name, ok := args[fmt.Sprintf("%s-%d", t.Topic, p.Partition)]; ok {
-					rp.ErrorCode = code(name)
+					rp.ErrorCode = transcript.Code(name)
 				}
 				rt.Partitions = append(rt.Partitions, rp)
 			}
@@ -526,7 +471,7 @@ func fill(msg kmsg.Request, args map[string]string) kmsg.Response {
 					if n, err := strconv.Atoi(v); err == nil {
 						rp.Offset = int64(n)
 					} else {
-						rp.ErrorCode = code(v)
+						rp.ErrorCode = transcript.Code(v)
 					}
 				}
 				rt.Partitions = append(rt.Partitions, rp)
@@ -546,7 +491,7 @@ func fill(msg kmsg.Request, args map[string]string) kmsg.Response {
 		}
 		if gets, ok := args["gets"]; ok {
 			a := kmsg.NewConsumerGroupHeartbeatResponseAssignment()
-			tps := parsePartitions(gets)
+			tps := transcript.Partitions(gets)
 			slices.SortFunc(tps, wire.TopicPartition.Compare)
 			eachTopic(tps, func(topic string, partitions []int32) {
 				a.Topics = append(a.Topics, kmsg.ConsumerGroupHeartbeatResponseAssignmentTopic{TopicID: topicID(topic), Partitions: partitions})

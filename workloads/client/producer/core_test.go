@@ -15,6 +15,7 @@ import (
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/cluster"
+	"odradek/workloads/client/transcript"
 )
 
 const ms = int64(time.Millisecond)
@@ -43,26 +44,11 @@ func newBench(t *testing.T, partitions int, change func(*Config)) *bench {
 
 // lead gives partition i to node first+i%2, in the epoch.
 func (b *bench) lead(partitions int, first, epoch int32) {
-	b.meta.RequestUpdate()
-	b.now = max(b.now, b.meta.Deadline())
-	if _, ok := b.meta.Poll(b.now); !ok {
-		b.t.Fatal("no refresh is due")
-	}
-	resp := kmsg.NewPtrMetadataResponse()
-	for id := int32(1); id <= 2; id++ {
-		mb := kmsg.NewMetadataResponseBroker()
-		mb.NodeID, mb.Host, mb.Port = id, "host", 9092
-		resp.Brokers = append(resp.Brokers, mb)
-	}
-	mt := kmsg.NewMetadataResponseTopic()
-	mt.Topic = kmsg.StringPtr("a")
+	topic := transcript.Topic("a")
 	for i := range int32(partitions) {
-		mp := kmsg.NewMetadataResponseTopicPartition()
-		mp.Partition, mp.Leader, mp.LeaderEpoch = i, (first-1+i)%2+1, epoch
-		mt.Partitions = append(mt.Partitions, mp)
+		transcript.Lead(&topic, i, (first-1+i)%2+1, epoch)
 	}
-	resp.Topics = append(resp.Topics, mt)
-	b.meta.OnResponse(b.now, resp)
+	b.now = transcript.Refresh(b.meta, b.now, 2, topic)
 }
 
 func (b *bench) send(partition int32, value string) Token {

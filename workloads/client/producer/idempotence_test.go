@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/wire"
 	"odradek/workloads/client/attempt"
+	"odradek/workloads/client/transcript"
 )
 
 // TestIdempotence plays the transcripts: what an idempotent producer sends, with which
@@ -29,13 +29,6 @@ import (
 //
 // After each, the results are printed.
 func TestIdempotence(t *testing.T) {
-	codes := map[string]int16{
-		"OUT_OF_ORDER": kerr.OutOfOrderSequenceNumber.Code, "DUPLICATE": kerr.DuplicateSequenceNumber.Code,
-		"UNKNOWN_PRODUCER": kerr.UnknownProducerID.Code, "NOT_ENOUGH": kerr.NotEnoughReplicas.Code,
-		"INVALID_RECORD": kerr.InvalidRecord.Code, "TOO_LARGE": kerr.MessageTooLarge.Code,
-		"NOT_LEADER": kerr.NotLeaderForPartition.Code, "INVALID_EPOCH": kerr.InvalidProducerEpoch.Code,
-		"LOADING": kerr.CoordinatorLoadInProgress.Code, "UNAUTHORIZED": kerr.ClusterAuthorizationFailed.Code,
-	}
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		var b *bench
 		reqs := make(map[attempt.ID]Request)
@@ -49,6 +42,11 @@ func TestIdempotence(t *testing.T) {
 				var n int64
 				d.ScanArgs(t, key, &n)
 				return n
+			}
+			code := func() int16 {
+				var name string
+				d.MaybeScanArgs(t, "code", &name)
+				return transcript.Code(name)
 			}
 			var out strings.Builder
 			req := func() Request {
@@ -98,33 +96,17 @@ func TestIdempotence(t *testing.T) {
 			case "identity":
 				resp := kmsg.NewPtrInitProducerIDResponse()
 				resp.ProducerID, resp.ProducerEpoch = arg("id", 7), int16(arg("epoch", 0))
-				if d.HasArg("code") {
-					var name string
-					d.ScanArgs(t, "code", &name)
-					resp.ErrorCode = codes[name]
-				}
+				resp.ErrorCode = code()
 				b.OnResponse(b.now, asking, resp)
 			case "answer":
-				var code int16
-				if d.HasArg("code") {
-					var name string
-					d.ScanArgs(t, "code", &name)
-					if code = codes[name]; code == 0 {
-						d.Fatalf(t, "no code %s", name)
-					}
-				}
-				b.answer(req(), code, arg("offset", -1))
+				b.answer(req(), code(), arg("offset", -1))
 			case "lose":
 				b.OnFailure(b.now, req().ID, attempt.ErrLost)
 			case "lead": // partition 0, in the next epoch
 				epoch++
 				b.lead(2, 2-epoch%2, epoch)
 			case "pass":
-				dur, err := time.ParseDuration(d.CmdArgs[0].Key)
-				if err != nil {
-					d.Fatalf(t, "%v", err)
-				}
-				b.pass(dur)
+				b.pass(time.Duration(transcript.Duration(d.CmdArgs[0].Key)))
 			default:
 				d.Fatalf(t, "what is %s?", d.Cmd)
 			}

@@ -17,6 +17,7 @@ import (
 	"odradek/workloads/client/attempt"
 	"odradek/workloads/client/cluster"
 	"odradek/workloads/client/producer"
+	"odradek/workloads/client/transcript"
 )
 
 // stage is a core of transactions with that of its producer, and a cluster of two nodes:
@@ -56,23 +57,11 @@ func newStage(t *testing.T, version int64) *stage {
 	s.prod = producer.New(cfg, s.meta, rng)
 	s.core = New(Config{TransactionalID: "t", Timeout: time.Minute, Backoff: backoff}, s.prod, s.meta, rng)
 	s.core.Protocol(version == 2)
-	s.meta.RequestUpdate()
-	if _, ok := s.meta.Poll(s.now); !ok {
-		t.Fatal("no refresh is due")
-	}
-	resp := kmsg.NewPtrMetadataResponse()
-	mt := kmsg.NewMetadataResponseTopic()
-	mt.Topic = kmsg.StringPtr("a")
+	topic := transcript.Topic("a")
 	for i := range int32(2) {
-		b := kmsg.NewMetadataResponseBroker()
-		b.NodeID, b.Host, b.Port = i+1, "host", 9092
-		resp.Brokers = append(resp.Brokers, b)
-		p := kmsg.NewMetadataResponseTopicPartition()
-		p.Partition, p.Leader = i, i+1
-		mt.Partitions = append(mt.Partitions, p)
+		transcript.Lead(&topic, i, i+1, -1)
 	}
-	resp.Topics = append(resp.Topics, mt)
-	s.meta.OnResponse(s.now, resp)
+	s.now = transcript.Refresh(s.meta, s.now, 2, topic)
 	return s
 }
 
@@ -284,27 +273,16 @@ func TestTranscripts(t *testing.T) {
 				s.core.Close()
 				s.prod.Close()
 			case "send":
-				p, _ := strconv.Atoi(arg(0))
+				p := transcript.Number(arg(0))
 				s.prod.Send(s.now, 5, producer.Record{Topic: "a", Partition: int32(p), Value: []byte("v")})
 			case "offsets":
-				n, _ := strconv.Atoi(arg(0))
+				n := transcript.Number(arg(0))
 				tp := wire.TopicPartition{Topic: "a"}
 				op(s.core.SendOffsets(AnyMember("g"), map[wire.TopicPartition]Offset{tp: {Offset: wire.Offset(n)}}))
 			case "poll":
 				out = s.poll()
 			case "answer":
-				code := int16(0)
-				if name := arg(1); name != "" {
-					for c := int16(1); c < 150 && code == 0; c++ {
-						if attempt.CodeName(c) == name {
-							code = c
-						}
-					}
-					if code == 0 {
-						d.Fatalf(t, "no code %s", name)
-					}
-				}
-				s.answer(take(), code)
+				s.answer(take(), transcript.Code(arg(1)))
 			case "lose":
 				if req := take(); req.records {
 					s.prod.OnFailure(s.now, req.ID, attempt.ErrLost)
@@ -314,11 +292,7 @@ func TestTranscripts(t *testing.T) {
 			case "upgrade":
 				s.core.Protocol(true)
 			case "pass":
-				dur, err := time.ParseDuration(arg(0))
-				if err != nil {
-					d.Fatalf(t, "%v", err)
-				}
-				s.now += int64(dur)
+				s.now += transcript.Duration(arg(0))
 			default:
 				d.Fatalf(t, "what is %s?", d.Cmd)
 			}
