@@ -20,16 +20,17 @@ type Probe interface {
 	// from start to end. What they are is on the disk.
 	LogOpened(log storage.Partition, start, end wire.Offset)
 	// LogAppended tells of a batch that is written and readable from now on, perhaps
-	// not durable yet.
-	LogAppended(log storage.Partition, b storage.BatchID)
+	// not durable yet, and of its bytes.
+	LogAppended(log storage.Partition, b storage.BatchID, batch []byte)
 	// LogTruncated tells that everything from the offset on is gone. The offset is at
 	// the start of a batch.
 	LogTruncated(log storage.Partition, to wire.Offset)
 	// LogRestarted tells that the log is empty and goes on at the offset.
 	LogRestarted(log storage.Partition, at wire.Offset)
-	// LogCleaned tells that compaction has replaced the batches in a part of the log of a
-	// replica with that high watermark. Its Batches may be kept.
-	LogCleaned(log storage.Partition, c storage.Cleaned, highWatermark wire.Offset)
+	// LogCleaned tells that compaction replaces the batches in a part of the log of a
+	// replica with that high watermark. The old segments and the new one (.cleaned) are
+	// still on the disk side by side. wall is the time of day in ms. Its Batches may be kept.
+	LogCleaned(log storage.Partition, c storage.Cleaned, highWatermark wire.Offset, wall int64)
 	// LogDeleted tells that the replica is being removed.
 	LogDeleted(log storage.Partition)
 
@@ -84,7 +85,7 @@ func (n *Node) watch(log storage.Partition, o storage.Observer) storage.Observer
 	if probe == nil {
 		return o
 	}
-	o.Wrote = func(_ *storage.Log, b storage.BatchID) { probe.LogAppended(log, b) }
+	o.Wrote = func(_ *storage.Log, b storage.BatchID, batch []byte) { probe.LogAppended(log, b, batch) }
 	o.Cut = func(_ *storage.Log, to wire.Offset, empty bool) {
 		if empty {
 			probe.LogRestarted(log, to)
@@ -97,7 +98,7 @@ func (n *Node) watch(log storage.Partition, o storage.Observer) storage.Observer
 		if p := n.replicas.byTP[log.TopicPartition]; p != nil && p.log == l {
 			hw = p.highWatermark()
 		}
-		probe.LogCleaned(log, c, hw)
+		probe.LogCleaned(log, c, hw, n.wallMillis())
 	}
 	return o
 }

@@ -385,9 +385,10 @@ func (l *Log) tellWrote(c *chunk) {
 	}
 	for i := range c.batches {
 		b := &c.batches[i]
-		h, err := wire.ReadBatchHeader(c.bytes[b.pos-c.pos:])
+		raw := c.bytes[b.pos-c.pos:][:b.size]
+		h, err := wire.ReadBatchHeader(raw)
 		check(err == nil, "%s: a batch that was written has no header: %v", l.dir, err)
-		l.opts.Observer.Wrote(l, BatchID{Base: b.base, Last: b.next - 1, Epoch: b.epoch, CRC: h.CRC})
+		l.opts.Observer.Wrote(l, BatchID{Base: b.base, Last: b.next - 1, Epoch: b.epoch, CRC: h.CRC}, raw)
 	}
 }
 

@@ -82,8 +82,9 @@ type Observer struct {
 	WentOffline func(l *Log, err error)
 	// Wrote and Cut are for checkers: they tell at once, before anybody can act on it,
 	// of every batch that has become readable, and that everything from an offset on
-	// has gone, or everything altogether (empty), to go on there.
-	Wrote func(l *Log, b BatchID)
+	// has gone, or everything altogether (empty), to go on there. The batch's bytes must
+	// not be kept.
+	Wrote func(l *Log, b BatchID, batch []byte)
 	Cut   func(l *Log, to wire.Offset, empty bool)
 	// Cleaned tells, for checkers too, of compaction when readers begin to see it.
 	Cleaned func(l *Log, c Cleaned)

@@ -77,11 +77,31 @@ func TestPlantedViolationsOfTransactions(t *testing.T) {
 		}
 		return found
 	}
-	step := func(s TransactionState, epoch int16, partitions int) TransactionRecord {
-		return TransactionRecord{State: s, Epoch: epoch, Partitions: partitions}
+	parts := func(n int) (list []wire.TopicPartition) {
+		for p := range int32(n) {
+			list = append(list, wire.TopicPartition{Topic: "t", Partition: p})
+		}
+		return list
 	}
-	second := func(s TransactionState, epoch int16) TransactionRecord {
-		return TransactionRecord{State: s, Epoch: epoch, Version: 2}
+	step := func(s TransactionState, epoch int16, partitions int) TransactionRecord {
+		return TransactionRecord{State: s, Epoch: epoch, Partitions: parts(partitions)}
+	}
+	second := func(s TransactionState, epoch int16, partitions int) TransactionRecord {
+		return TransactionRecord{State: s, Epoch: epoch, Version: 2, Partitions: parts(partitions)}
+	}
+	marker := func(partition int, epoch int16, at wire.Offset, commit bool) Marker {
+		return Marker{Partition: parts(partition + 1)[partition], Offset: at, Node: 1, ProducerID: 7, Epoch: epoch, Commit: commit}
+	}
+	// decided logs a transaction in two partitions and the markers that its log is told of.
+	decided := func(c *Transactions, state, end TransactionState, markers ...Marker) []Violation {
+		found := log(c, second(TransactionEmpty, 0, 0), second(TransactionOngoing, 0, 2), second(state, 1, 2))
+		for _, m := range markers {
+			found = append(found, c.Marked(m)...)
+			c.MarkerCommitted(m)
+		}
+		r := second(end, 1, 0)
+		r.ID, r.Offset, r.ProducerID = "x", 3, 7
+		return append(found, c.Committed(r)...)
 	}
 	for _, test := range []struct {
 		name string
@@ -89,13 +109,18 @@ func TestPlantedViolationsOfTransactions(t *testing.T) {
 		want Name
 	}{
 		{"all is well", func(c *Transactions) []Violation {
-			return slices.Concat(log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionOngoing, 0, 3), step(TransactionPrepareCommit, 0, 3), step(TransactionCompleteCommit, 0, 0),
-				step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 1, 1), step(TransactionCompleteAbort, 1, 0), step(TransactionEmpty, 2, 0), step(TransactionNone, 0, 0), step(TransactionEmpty, 0, 0)),
-				c.Marked(Marker{ProducerID: 7, Commit: true}), c.Marked(Marker{ProducerID: 8}),
+			whole := []TransactionRecord{step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionOngoing, 0, 2), step(TransactionPrepareCommit, 0, 2), step(TransactionCompleteCommit, 0, 0),
+				step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 1, 1), step(TransactionCompleteAbort, 1, 0), step(TransactionEmpty, 2, 0), step(TransactionNone, 0, 0), step(TransactionEmpty, 0, 0)}
+			found := log(c, whole[:4]...)
+			c.MarkerCommitted(marker(0, 0, 8, true))
+			c.MarkerCommitted(marker(1, 0, 8, true))
+			found = append(found, log(c, whole[:7]...)...)
+			c.MarkerCommitted(marker(0, 1, 9, false))
+			return slices.Concat(found, log(c, whole...), c.Marked(marker(0, 0, 8, true)), c.Marked(Marker{ProducerID: 8}),
 				c.Granted(Grant{"x", "p", 7, 0}), c.Granted(Grant{"x", "p", 7, 0}), c.Granted(Grant{"x", "q", 7, 2}), c.Granted(Grant{"", "r", 8, 0}))
 		}, ""},
 		{"nothing is aborted, in the second protocol", func(c *Transactions) []Violation {
-			return log(c, second(TransactionEmpty, 0), second(TransactionPrepareAbort, 1), second(TransactionCompleteAbort, 1))
+			return log(c, second(TransactionEmpty, 0, 0), second(TransactionPrepareAbort, 1, 0), second(TransactionCompleteAbort, 1, 0))
 		}, ""},
 		{"nothing is aborted, in the first protocol", func(c *Transactions) []Violation {
 			return log(c, step(TransactionEmpty, 0, 0), step(TransactionPrepareAbort, 1, 0))
@@ -147,6 +172,43 @@ func TestPlantedViolationsOfTransactions(t *testing.T) {
 			records := []TransactionRecord{step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1)}
 			return slices.Concat(log(c, records...), log(c, records...))
 		}, ""},
+		{"every partition has its marker", func(c *Transactions) []Violation {
+			return decided(c, TransactionPrepareCommit, TransactionCompleteCommit, marker(0, 1, 5, true), marker(1, 1, 5, true), marker(1, 1, 6, true))
+		}, ""},
+		{"a partition has none", func(c *Transactions) []Violation {
+			return decided(c, TransactionPrepareCommit, TransactionCompleteCommit, marker(0, 1, 5, true))
+		}, MarkerWritten},
+		{"a partition was lost", func(c *Transactions) []Violation {
+			a := log(c, second(TransactionEmpty, 0, 0), second(TransactionOngoing, 0, 2), second(TransactionPrepareCommit, 1, 2))
+			c.Lost(parts(1)[0])
+			c.Lost(parts(2)[1])
+			r := second(TransactionCompleteCommit, 1, 0)
+			r.ID, r.Offset, r.ProducerID = "x", 3, 7
+			return append(a, c.Committed(r)...)
+		}, ""},
+		{"a marker of the transaction before counts as its own", func(c *Transactions) []Violation {
+			c.MarkerCommitted(marker(0, 0, 5, true))
+			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareCommit, 0, 1), step(TransactionCompleteCommit, 0, 0))
+		}, MarkerWritten},
+		{"a follower is late to tell of the marker before", func(c *Transactions) []Violation {
+			c.MarkerCommitted(marker(0, 0, 5, true))
+			a := log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareCommit, 0, 1))
+			c.MarkerCommitted(marker(0, 0, 5, true))
+			r := step(TransactionCompleteCommit, 0, 0)
+			r.ID, r.Offset, r.ProducerID = "x", 3, 7
+			return append(a, c.Committed(r)...)
+		}, MarkerWritten},
+		{"a marker aborts what is committed", func(c *Transactions) []Violation {
+			return decided(c, TransactionPrepareCommit, TransactionCompleteCommit, marker(0, 1, 5, true), marker(1, 1, 5, true), marker(1, 1, 6, false))
+		}, MarkerDecided},
+		{"a partition outside of the transaction has a marker", func(c *Transactions) []Violation {
+			return decided(c, TransactionPrepareCommit, TransactionCompleteCommit, marker(0, 1, 5, true), marker(1, 1, 5, true), marker(2, 1, 6, true))
+		}, MarkerDecided},
+		{"after a loss a transaction is met in the middle", func(c *Transactions) []Violation {
+			a := log(c, step(TransactionEmpty, 0, 0))
+			c.Excuse(wire.TopicPartition{})
+			return append(a, log(c, step(TransactionPrepareCommit, 0, 1), step(TransactionCompleteAbort, 0, 0))...)
+		}, TransactionStep},
 		{"a marker commits what was not decided", func(c *Transactions) []Violation { return c.Marked(Marker{ProducerID: 7, Commit: true}) }, MarkerDecided},
 		{"a marker commits what was aborted", func(c *Transactions) []Violation {
 			return slices.Concat(log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareAbort, 0, 1)), c.Marked(Marker{ProducerID: 7, Commit: true}))
@@ -161,8 +223,14 @@ func TestPlantedViolationsOfCompaction(t *testing.T) {
 		return CleanedRecord{Offset: o, Key: key, Content: uint64(o) + 100}
 	}
 	tombstone := func(o wire.Offset, key uint64) CleanedRecord { r := record(o, key); r.Tombstone = true; return r }
-	aborted := func(o wire.Offset, key uint64) CleanedRecord { r := record(o, key); r.Aborted = true; return r }
-	control := func(o wire.Offset) CleanedRecord { r := record(o, 1); r.Control = true; return r }
+	expired := func(r CleanedRecord) CleanedRecord { r.Horizon = 50; return r }
+	part := func(o wire.Offset, key uint64) CleanedRecord {
+		r := record(o, key)
+		r.Transactional, r.ProducerID = true, 7
+		return r
+	}
+	abort := func(o wire.Offset) CleanedRecord { r := part(o, 0); r.Control = true; return r }
+	commit := func(o wire.Offset) CleanedRecord { r := abort(o); r.Commit = true; return r }
 	log := func(records ...CleanedRecord) []CleanedRecord { return records }
 	for _, test := range []struct {
 		name          string
@@ -174,10 +242,19 @@ func TestPlantedViolationsOfCompaction(t *testing.T) {
 		{"older records may stay", log(record(0, 1), record(2, 1)), log(record(0, 1), record(2, 1)), nil, ""},
 		{"the last goes", log(record(0, 1), record(2, 1)), log(record(0, 1)), nil, LastOfKey},
 		{"what it replaced goes, because of what is beyond the range", log(record(0, 1), record(9, 1)), log(record(9, 1)), nil, ""},
-		{"a tombstone and all that it deletes go", log(record(0, 1), tombstone(2, 1)), log(), nil, ""},
-		{"a tombstone goes first", log(record(0, 1), tombstone(2, 1)), log(record(0, 1)), nil, LastOfKey},
-		{"aborted records and markers go", log(record(0, 1), aborted(2, 1), control(3)), log(record(0, 1)), nil, ""},
-		{"an aborted record replaces nothing", log(record(0, 1), aborted(2, 1)), log(aborted(2, 1)), nil, LastOfKey},
+		{"a tombstone and all that it deletes go", log(record(0, 1), expired(tombstone(2, 1))), log(), nil, ""},
+		{"a tombstone goes first", log(record(0, 1), expired(tombstone(2, 1))), log(record(0, 1)), nil, LastOfKey},
+		{"a tombstone goes before its time", log(record(0, 1), tombstone(2, 1)), log(), nil, DeleteHorizon},
+		{"a tombstone goes before its horizon", log(record(0, 1), expired(tombstone(2, 1))), log(), func(c *Cleaning) { c.Wall = 49 }, DeleteHorizon},
+		{"a tombstone that was replaced goes", log(tombstone(0, 1), record(2, 1)), log(record(2, 1)), nil, ""},
+		{"aborted records go", log(record(0, 1), part(2, 1), abort(3)), log(record(0, 1), abort(3)), nil, ""},
+		{"committed records go", log(part(2, 1), commit(3)), log(commit(3)), nil, LastOfKey},
+		{"committed records replace others", log(record(0, 1), part(2, 1), commit(3)), log(part(2, 1), commit(3)), nil, ""},
+		{"a marker goes after its records", log(record(0, 1), expired(abort(3))), log(record(0, 1)), nil, ""},
+		{"a marker goes before its time", log(record(0, 1), abort(3)), log(record(0, 1)), nil, DeleteHorizon},
+		{"a marker goes before its records", log(part(2, 1), expired(commit(3))), log(part(2, 1)), nil, DeleteHorizon},
+		{"an aborted record replaces nothing", log(record(0, 1), part(2, 1), abort(3)), log(abort(3)), nil, LastOfKey},
+		{"an open transaction replaces nothing", log(record(0, 1), part(2, 1)), log(part(2, 1)), nil, LastOfKey},
 		{"beyond the high watermark", log(record(0, 1)), log(record(0, 1)), func(c *Cleaning) { c.To = 11 }, CleanedStable},
 		{"beyond the last stable offset", log(record(0, 1)), log(record(0, 1)), func(c *Cleaning) { c.LastStable = 4 }, CleanedStable},
 		{"a record changes", log(record(0, 1)), log(CleanedRecord{Offset: 0, Key: 1, Content: 5}), nil, CleanedSubset},
@@ -186,13 +263,26 @@ func TestPlantedViolationsOfCompaction(t *testing.T) {
 		{"a record beyond the range goes", log(record(0, 1), record(8, 2), record(9, 2)), log(record(0, 1), record(9, 2)), nil, CleanedSubset},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := Cleaning{Partition: testTP, Node: 1, To: 5, HighWatermark: 10, LastStable: 10, Before: test.before, After: test.after}
+			c := Cleaning{Partition: testTP, Node: 1, To: 5, HighWatermark: 10, LastStable: 10, Wall: 50, Before: test.before, After: test.after}
 			if test.change != nil {
 				test.change(&c)
 			}
-			expect(t, Cleaned(c), test.want)
+			log := NewCompaction()
+			log.Read(test.before)
+			expect(t, log.Cleaned(c), test.want)
 		})
 	}
+}
+
+// What comes behind the rewritten part of the log outdates what is in it.
+func TestCompactionKnowsTheRestOfTheLog(t *testing.T) {
+	first, last := CleanedRecord{Offset: 0, Key: 1}, CleanedRecord{Offset: 9, Key: 1}
+	c := Cleaning{Partition: testTP, Node: 1, To: 5, HighWatermark: 10, LastStable: 10, Before: []CleanedRecord{first}}
+	log := NewCompaction()
+	log.Read([]CleanedRecord{first})
+	expect(t, log.Cleaned(c), LastOfKey)
+	log.Read([]CleanedRecord{last})
+	expect(t, log.Cleaned(c), "")
 }
 
 func TestPlantedViolationsOfTheLastStableOffset(t *testing.T) {

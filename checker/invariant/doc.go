@@ -28,9 +28,11 @@
 //     group whenever a decision of its coordinator changed it: the coordinator's state, not
 //     only what has committed, for that is what members are told.
 //   - [Transactions.Committed] with every record of __transaction_state once it is below
-//     the high watermark, [Transactions.Granted] when an answer to InitProducerId leaves a
-//     node, and [Transactions.Marked] when a leader appends a marker.
-//   - [Cleaned] for every run of the log cleaner, with the records before and after it.
+//     the high watermark, [Transactions.Granted] when a client is told its producer id,
+//     [Transactions.Marked] when a replica appends a marker and
+//     [Transactions.MarkerCommitted] when the marker is below a high watermark.
+//   - [Compaction.Read], of one replica, with every record below the high watermark, and
+//     [Compaction.Cleaned] with the records of each part of the log that the cleaner rewrites.
 //   - Replica.LastStable with every [Replica].
 //
 // It imports the ids of broker/wire only. Start at violation.go, then lineage.go.

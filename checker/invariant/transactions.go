@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"fmt"
+	"slices"
 
 	"odradek/broker/wire"
 )
@@ -18,8 +19,11 @@ const (
 	OneProducer Name = "one-producer"
 	// ProducerEpoch: the epoch of a producer id is not negative and does not go back.
 	ProducerEpoch Name = "producer-epoch"
-	// MarkerDecided: no marker commits what was not decided to commit.
+	// MarkerDecided: a marker says what was decided, in a partition of the transaction.
 	MarkerDecided Name = "marker-decided"
+	// MarkerWritten: a transaction is complete when each of its partitions has its marker,
+	// below the high watermark.
+	MarkerWritten Name = "marker-written"
 )
 
 // TransactionState is the state in a record of __transaction_state, numbered as in Kafka.
@@ -85,18 +89,9 @@ type TransactionRecord struct {
 	ID         string // transactional id
 	ProducerID int64
 	Epoch      int16
-	State      TransactionState // TransactionNone: a tombstone
-	Version    int16            // of the protocol, 0 if the record does not say
-	Partitions int              // in the transaction
-}
-
-// Marker is a control record that ends a transaction in a partition.
-type Marker struct {
-	Partition  wire.TopicPartition
-	Node       wire.NodeID // that appended it
-	ProducerID int64
-	Epoch      int16
-	Commit     bool
+	State      TransactionState      // TransactionNone: a tombstone
+	Version    int16                 // of the protocol, 0 if the record does not say
+	Partitions []wire.TopicPartition // in the transaction
 }
 
 // Grant is a producer id and epoch that a client is told.
@@ -109,11 +104,14 @@ type Grant struct {
 
 // Transactions checks __transaction_state, and what follows from it.
 type Transactions struct {
-	ids     map[string]*TransactionRecord
-	seen    map[wire.TopicPartition]wire.Offset
-	owners  map[int64]string // of producer ids
-	grants  map[identity]string
-	commits map[int64]bool // producer ids of which a transaction was decided to commit
+	ids    map[string]*TransactionRecord
+	seen   map[wire.TopicPartition]wire.Offset
+	owners map[int64]string // of producer ids
+	grants map[identity]string
+	// blank are the shards that have lost records: what a transactional id there was
+	// before its next record is not known.
+	blank map[wire.TopicPartition]bool
+	outcomes
 }
 
 type identity struct {
@@ -125,7 +123,8 @@ type identity struct {
 func NewTransactions() *Transactions {
 	return &Transactions{
 		ids: make(map[string]*TransactionRecord), seen: make(map[wire.TopicPartition]wire.Offset),
-		owners: make(map[int64]string), grants: make(map[identity]string), commits: make(map[int64]bool),
+		owners: make(map[int64]string), grants: make(map[identity]string), blank: make(map[wire.TopicPartition]bool),
+		outcomes: newOutcomes(),
 	}
 }
 
@@ -143,7 +142,7 @@ func (c *Transactions) Committed(r TransactionRecord) []Violation {
 	if before != nil {
 		from = before.State
 	}
-	if !r.State.follows(from, r.Version) {
+	if !r.State.follows(from, r.Version) && (before != nil || !c.blank[r.Shard]) {
 		f.add(TransactionStep, nil, "%v follows %v at offset %d of %v", r.State, from, r.Offset, r.Shard)
 	}
 	if r.State == TransactionNone {
@@ -151,10 +150,10 @@ func (c *Transactions) Committed(r TransactionRecord) []Violation {
 		return f.list
 	}
 	switch {
-	case (r.State.idle()) && r.Partitions > 0:
-		f.add(TransactionWhole, nil, "%v with %d partitions at offset %d of %v", r.State, r.Partitions, r.Offset, r.Shard)
-	case before != nil && from == TransactionOngoing && (r.State.prepared() && r.Partitions != before.Partitions || r.Partitions < before.Partitions):
-		f.add(TransactionWhole, nil, "%v with %d partitions follows %v with %d, at offset %d of %v", r.State, r.Partitions, from, before.Partitions, r.Offset, r.Shard)
+	case r.State.idle() && len(r.Partitions) > 0:
+		f.add(TransactionWhole, nil, "%v with partitions %v at offset %d of %v", r.State, r.Partitions, r.Offset, r.Shard)
+	case from == TransactionOngoing && (!contains(r.Partitions, before.Partitions) || r.State.prepared() && len(r.Partitions) > len(before.Partitions)):
+		f.add(TransactionWhole, nil, "%v with partitions %v follows %v with %v, at offset %d of %v", r.State, r.Partitions, from, before.Partitions, r.Offset, r.Shard)
 	}
 	c.own(f, r.ProducerID, "transactional id "+r.ID)
 	if r.Epoch < 0 && r.ProducerID >= 0 || before != nil && before.ProducerID == r.ProducerID && r.Epoch < before.Epoch {
@@ -164,11 +163,19 @@ func (c *Transactions) Committed(r TransactionRecord) []Violation {
 		}
 		f.add(ProducerEpoch, nil, "producer id %d has epoch %d after %d, at offset %d of %v", r.ProducerID, r.Epoch, was, r.Offset, r.Shard)
 	}
-	if r.State == TransactionPrepareCommit {
-		c.commits[r.ProducerID] = true
+	if r.State.prepared() {
+		c.decide(&r)
+	}
+	if from.prepared() && (r.State == TransactionCompleteCommit || r.State == TransactionCompleteAbort) {
+		c.complete(f, before)
 	}
 	c.ids[r.ID] = &r
 	return f.list
+}
+
+// contains reports whether all of part are in whole. There are few.
+func contains(whole, part []wire.TopicPartition) bool {
+	return !slices.ContainsFunc(part, func(tp wire.TopicPartition) bool { return !slices.Contains(whole, tp) })
 }
 
 // own takes note of whose a producer id is.
@@ -202,19 +209,10 @@ func (c *Transactions) Granted(g Grant) []Violation {
 	return f.list
 }
 
-// Marked reports a marker when a leader appends it. (Markers that abort may come from an
-// administrator, and are not checked.)
-func (c *Transactions) Marked(m Marker) []Violation {
-	f := &findings{subject: m.Partition.String()}
-	if m.Commit && !c.commits[m.ProducerID] {
-		f.add(MarkerDecided, []wire.NodeID{m.Node}, "a marker of node %d commits what producer id %d wrote in epoch %d, but no commit of that producer was decided", m.Node, m.ProducerID, m.Epoch)
-	}
-	return f.list
-}
-
 // Excuse forgets a shard's transactions: the fault plan allows that their records are lost.
 func (c *Transactions) Excuse(shard wire.TopicPartition) {
 	clear(c.grants) // an epoch that was given out may be given out again
+	c.blank[shard] = true
 	delete(c.seen, shard)
 	for id, r := range c.ids { //odradek:unordered each on its own
 		if r.Shard == shard {

@@ -15,7 +15,9 @@
 //
 // All the while every node has a probe (probe.go), through which the white-box checkers
 // of package invariant are told of each change as it happens (invariants.go); the logs'
-// content after a restart is read from the simulated disk (logs.go). The groups of the
+// content after a restart is read from the simulated disk (logs.go). Transactions are followed
+// through __transaction_state and all logs (transactions.go), and what the cleaner rewrites is
+// compared with what was there (compaction.go). The groups of the
 // coordinators are looked at every few milliseconds (coordinators.go). What the faults
 // explain is excused on both sides (excuse.go). The zoo (zoo.go) and the plans in
 // testdata show that all this finds bugs.

@@ -19,6 +19,10 @@ const (
 	// WrittenLost: what was written is there after a restart, if the machine had power
 	// all the time.
 	WrittenLost = "written-lost"
+	// StableDecided: a replica's last stable offset is in front of every transaction that is
+	// open in its log, or whose marker has come since it has read its log and is not below
+	// its high watermark.
+	StableDecided = "stable-decided"
 	// MetadataAhead: only what is committed is applied to an image.
 	MetadataAhead = "metadata-ahead"
 	// MetadataDiffers: two brokers that have applied the same metadata have the same image.
@@ -35,12 +39,15 @@ type invariants struct {
 	c           *cluster.Cluster
 	replication *invariant.Replication
 	quorum      *invariant.Quorum
-	found       func(name, where, sentence string)
-	seen        map[[2]string]int // violations by name and where
+	// transactions follows them in all logs.
+	transactions *transactions
+	found        func(name, where, sentence string)
+	seen         map[[2]string]int // violations by name and where
 
 	nodes   map[wire.NodeID]*nodeLogs
 	parts   map[storage.Partition]*partition
 	names   map[wire.TopicPartition]wire.UUID // of the first topic with that name
+	codec   *wire.Codec
 	suspect func(tp wire.TopicPartition, n wire.NodeID) bool
 
 	// What the node with the newest metadata has.
@@ -52,6 +59,7 @@ type invariants struct {
 		excused                                                int // violations that the faults explain
 		starts, metadataStarts                                 int // log starts that moved while the node ran
 		cleaned                                                int // segments that compaction has made
+		sieved                                                 int // records in what those replaced
 	}
 }
 
@@ -70,8 +78,9 @@ func newInvariants(c *cluster.Cluster, x *excuses, found func(name, where, sente
 		c: c, replication: invariant.NewReplication(), quorum: invariant.NewQuorum(), found: found,
 		seen: make(map[[2]string]int), nodes: make(map[wire.NodeID]*nodeLogs),
 		parts: make(map[storage.Partition]*partition), names: make(map[wire.TopicPartition]wire.UUID),
-		applied: wire.NoOffset, suspect: x.suspected,
+		applied: wire.NoOffset, suspect: x.suspected, codec: wire.NewCodec(wire.DefaultMaxDecompressed),
 	}
+	v.transactions = newTransactions(v)
 	for _, n := range c.Nodes {
 		v.nodes[n.ID] = &nodeLogs{byName: make(map[storage.Partition]*replicaLog), epoch: wire.NoBrokerEpoch}
 	}
@@ -132,6 +141,7 @@ func (v *invariants) partition(id storage.Partition) *partition {
 
 func (v *invariants) forget(p *partition) {
 	v.replication.Forget(p.name)
+	v.transactions.lost(p)
 	delete(v.parts, p.id)
 }
 
@@ -139,6 +149,9 @@ func (v *invariants) forget(p *partition) {
 func (v *invariants) replica(l *replicaLog) {
 	v.counts.replicas++
 	v.suspend(l.part)
+	if l.running {
+		v.transactions.advanced(l)
+	}
 	s := l.told
 	s.Changes = l.take()
 	v.judge(l.part, v.replication.Replica(l.part.name, s))
@@ -165,6 +178,12 @@ func (v *invariants) metadata(n *cluster.Node, d *metadata.Delta, upTo wire.Offs
 	}
 	v.applied = upTo
 	image := d.Image()
+	changed := d.Partitions()
+	for _, c := range changed {
+		if c.New == nil {
+			v.transactions.checker.Lost(c.Old.TopicPartition())
+		}
+	}
 	again := len(d.Configs()) > 0
 	for _, c := range d.Brokers() {
 		again = true
@@ -194,7 +213,7 @@ func (v *invariants) metadata(n *cluster.Node, d *metadata.Delta, upTo wire.Offs
 		}
 		return
 	}
-	for _, c := range d.Partitions() {
+	for _, c := range changed {
 		if c.New != nil {
 			v.controller(n, image, c.New)
 		}
@@ -224,6 +243,7 @@ func (v *invariants) excuse(tp wire.TopicPartition, id wire.UUID) {
 func (v *invariants) suspend(p *partition) {
 	if p.excused {
 		v.replication.Excuse(p.name, 0)
+		v.transactions.lost(p)
 	}
 }
 
@@ -308,6 +328,13 @@ func (v *invariants) count(checked map[string]int) {
 	checked["metadata states"] = v.counts.metadata
 	checked["quorum states"] = v.counts.quorum
 	checked["votes"] = v.counts.votes
+	for what, n := range map[string]int{ //odradek:unordered each on its own
+		"records of transactions": v.transactions.records, "markers": v.transactions.markers, "records that compaction has seen": v.counts.sieved,
+	} {
+		if n > 0 {
+			checked[what] = n
+		}
+	}
 }
 
 // reach adds what only probes see.

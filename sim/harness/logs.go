@@ -30,6 +30,9 @@ type replicaLog struct {
 	cut bool
 	// powerLost: the machine was without power since the log was last open.
 	powerLost bool
+	undecided undecided
+	// compaction is nil as long as nothing of the log was compacted.
+	compaction *invariant.Compaction
 	// changes are those not yet given to the checkers.
 	changes []invariant.Change
 	// told is the last state that the checkers got, while running.
@@ -54,6 +57,10 @@ func (l *replicaLog) truncate(to wire.Offset) {
 	clear(l.batches[i:])
 	l.batches = l.batches[:i]
 	l.flushed, l.cut = min(l.flushed, to), true
+	l.undecided.truncate(to)
+	if l.compaction != nil && to < l.compaction.Next {
+		l.compaction = nil
+	}
 	l.changes = append(l.changes, invariant.Change{Kind: invariant.TruncatedTo, Offset: to})
 }
 
@@ -80,6 +87,7 @@ func (l *replicaLog) unclean(found []invariant.Batch) {
 
 func (l *replicaLog) restart(at wire.Offset) {
 	l.batches, l.start, l.flushed, l.cut = nil, at, 0, true
+	l.undecided, l.compaction = undecided{}, nil
 	l.changes = append(l.changes, invariant.Change{Kind: invariant.StartedAt, Offset: at})
 }
 
@@ -144,26 +152,63 @@ func (l *replicaLog) reopened(found []invariant.Batch, end wire.Offset) (kept wi
 }
 
 // onDisk reads the batches of a partition's log from the files, as a process would see
-// them now, up to the log's end; no simulated time passes.
-func onDisk(d *disk.Device, tp wire.TopicPartition, end wire.Offset) []invariant.Batch {
+// them at this moment, up to the log's end; no simulated time passes.
+func onDisk(d *disk.Device, tp wire.TopicPartition, end wire.Offset) ([]invariant.Batch, undecided) {
 	var list []invariant.Batch
-	dir := tp.String()
-	var head [wire.BatchHeaderSize]byte
-	for _, name := range d.Names(dir) { // base offsets have leading zeroes
-		if !strings.HasSuffix(name, ".log") {
-			continue
+	var u undecided
+	for _, name := range segments(d, tp) {
+		ended := !eachBatch(d, name, func(h *wire.BatchHeader, bytes func() []byte) bool {
+			if h.LastOffset() >= end {
+				return false
+			}
+			list = append(list, batchOf(h))
+			if h.Transactional() {
+				u.append(h, bytes)
+			}
+			return true
+		})
+		if ended {
+			break
 		}
-		for at := int64(0); ; {
-			if d.Peek(path.Join(dir, name), head[:], at) < len(head) {
-				break
-			}
-			h, err := wire.ReadBatchHeader(head[:])
-			if err != nil || h.LastOffset() >= end {
-				return list
-			}
-			list = append(list, invariant.Batch{Base: h.BaseOffset, Last: h.LastOffset(), Epoch: h.LeaderEpoch, CRC: h.CRC})
-			at += int64(h.Size())
+	}
+	u.reloaded()
+	return list, u
+}
+
+func batchOf(h *wire.BatchHeader) invariant.Batch {
+	return invariant.Batch{Base: h.BaseOffset, Last: h.LastOffset(), Epoch: h.LeaderEpoch, CRC: h.CRC}
+}
+
+// segments are the files of a partition's log, in order.
+func segments(d *disk.Device, tp wire.TopicPartition) []string {
+	var list []string
+	dir := tp.String()
+	for _, name := range d.Names(dir) { // base offsets have leading zeroes
+		if strings.HasSuffix(name, ".log") {
+			list = append(list, path.Join(dir, name))
 		}
 	}
 	return list
+}
+
+// eachBatch visits the batches of a file, and reports whether the visitor wanted all. bytes
+// is the whole batch, if it is there.
+func eachBatch(d *disk.Device, file string, visit func(h *wire.BatchHeader, bytes func() []byte) bool) bool {
+	var head [wire.BatchHeaderSize]byte
+	for at := int64(0); ; {
+		if d.Peek(file, head[:], at) < len(head) {
+			return true
+		}
+		h, err := wire.ReadBatchHeader(head[:])
+		if err != nil {
+			return false
+		}
+		if !visit(&h, func() []byte {
+			b := make([]byte, h.Size())
+			return b[:d.Peek(file, b, at)]
+		}) {
+			return false
+		}
+		at += int64(h.Size())
+	}
 }

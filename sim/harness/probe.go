@@ -50,7 +50,9 @@ func (p *probe) LogOpened(name storage.Partition, start, end wire.Offset) {
 	_, known := p.logs.byName[name]
 	l := p.log(name)
 	old, flushed, cut, powerLost := l.end(), l.flushed, l.cut, l.powerLost
-	kept := l.reopened(onDisk(p.n.Disk, name.TopicPartition, end), end)
+	found, open := onDisk(p.n.Disk, name.TopicPartition, end)
+	kept := l.reopened(found, end)
+	l.undecided = open
 	v := p.v
 	v.counts.logs++
 	where := fmt.Sprintf("%s on %s", name.TopicPartition, p.n.Name())
@@ -68,10 +70,11 @@ func (p *probe) LogOpened(name storage.Partition, start, end wire.Offset) {
 }
 
 // LogAppended implements broker.Probe.
-func (p *probe) LogAppended(name storage.Partition, b storage.BatchID) {
+func (p *probe) LogAppended(name storage.Partition, b storage.BatchID, batch []byte) {
 	p.v.counts.batches++
 	if l := p.logs.byName[name]; l != nil { // else it is being deleted, with appends under way
 		l.append(invariant.Batch(b))
+		p.v.transactions.appended(p.n.ID, l, batch)
 	}
 }
 
@@ -82,13 +85,16 @@ func (p *probe) LogTruncated(name storage.Partition, to wire.Offset) { p.log(nam
 func (p *probe) LogRestarted(name storage.Partition, at wire.Offset) { p.log(name).restart(at) }
 
 // LogCleaned implements broker.Probe.
-func (p *probe) LogCleaned(name storage.Partition, c storage.Cleaned, highWatermark wire.Offset) {
+func (p *probe) LogCleaned(name storage.Partition, c storage.Cleaned, highWatermark wire.Offset, wall int64) {
 	left := make([]invariant.Batch, len(c.Batches))
 	for i, b := range c.Batches {
 		left[i] = invariant.Batch(b)
 	}
 	p.v.counts.cleaned++
 	l := p.log(name)
+	if l.part != nil {
+		p.v.compacted(p.n, l, &c, highWatermark, wall)
+	}
 	l.clean(c.From, c.UpTo, left, highWatermark)
 	if l.running {
 		l.told.LogEnd = l.end() // while a role ends, more is written than a replica has told
@@ -128,7 +134,7 @@ func (p *probe) ReplicaChanged(s *broker.ReplicaState) {
 	l.running, l.cut = true, false
 	l.told = invariant.Replica{
 		Node: p.n.ID, Running: true, Unregistered: p.logs.unregistered,
-		Leader: s.Leads, LeaderEpoch: s.LeaderEpoch, LogStart: s.LogStart, LogEnd: s.LogEnd, HighWatermark: s.HighWatermark,
+		Leader: s.Leads, LeaderEpoch: s.LeaderEpoch, LogStart: s.LogStart, LogEnd: s.LogEnd, HighWatermark: s.HighWatermark, LastStable: s.LastStableOffset,
 		MaximalISR: s.MaximalISR, PartitionEpoch: s.PartitionEpoch, Pending: s.Proposing,
 	}
 	p.v.replica(l)

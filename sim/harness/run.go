@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"odradek/broker"
 	"odradek/broker/env"
 	"odradek/broker/wire"
 	"odradek/checker/history"
@@ -41,6 +42,8 @@ type Options struct {
 	Wall func() int64
 	// Guarantees adjusts what the run is judged by.
 	Guarantees func(*history.Guarantees)
+	// probed may put something between a node and its probe.
+	probed func(broker.Probe) broker.Probe
 }
 
 // Run carries out a plan and judges it. An error means that the plan makes no sense;
@@ -152,6 +155,9 @@ func (r *run) build() error {
 		r.excuses.dying(n, powerLoss)
 	}
 	r.cluster.Probe, r.cluster.Ended = r.invariants.probe, r.invariants.down
+	if r.opts.probed != nil {
+		r.cluster.Probe = func(n *cluster.Node) broker.Probe { return r.opts.probed(r.invariants.probe(n)) }
+	}
 	r.cluster.Failed = r.nodeFailed
 	return nil
 }
@@ -242,7 +248,7 @@ func (r *run) task(p Phase, name string, h *cluster.Host, within time.Duration, 
 func (r *run) on(h *cluster.Host, fn func(*workloads.Site)) {
 	h.Start(func(e env.Env) {
 		fn(&workloads.Site{
-			Env: &e, Bootstrap: r.cluster.Addrs(), Recorder: timed{r.history, r.k}, Stopping: func() bool { return r.stopping },
+			Env: &e, Bootstrap: r.cluster.Addrs(), Recorder: timed{r}, Stopping: func() bool { return r.stopping },
 			Machines: machines{r},
 		})
 	})
@@ -250,19 +256,19 @@ func (r *run) on(h *cluster.Host, fn func(*workloads.Site)) {
 
 // timed records with the simulation's time: clocks of hosts have origins of their own,
 // and the reader's is another one than the users'.
-type timed struct {
-	*history.Recorder
-	k *sim.Kernel
-}
+type timed struct{ r *run }
 
 func (t timed) Invoke(e history.Event) int64 {
-	e.Time = int64(t.k.Now())
-	return t.Recorder.Invoke(e)
+	e.Time = int64(t.r.k.Now())
+	return t.r.history.Invoke(e)
 }
 
 func (t timed) Return(op int64, e history.Event) {
-	e.Time = int64(t.k.Now())
-	t.Recorder.Return(op, e)
+	e.Time = int64(t.r.k.Now())
+	t.r.history.Return(op, e)
+	if e.Func == history.InitProducer && e.Outcome == history.OK && e.Producer != nil {
+		t.r.invariants.transactions.granted(e.Process, e.Producer)
+	}
 }
 
 func (r *run) startUsers(w workloads.Workload) {

@@ -15,7 +15,7 @@ func zooOfCompaction() []Specimen {
 		{
 			Row: 48, Switch: failpoint.ZooPartialCleaning,
 			Story:   "the cleaner has no room for all keys of a segment, and forgets which transactions in the rest of it are aborted",
-			Finds:   []string{"aborted-read"},
+			Finds:   []string{"aborted-read", "last-of-key", "delete-horizon"},
 			Budget:  10,
 			profile: profileWith("compacted-table", map[string]int{"abort-per-mille": 500, "transactional": 2, "rebuild-ms": 300}, 5*time.Second, 0),
 			adjust: func(p *fault.Plan, _ *rand.Rand) {
@@ -28,7 +28,7 @@ func zooOfCompaction() []Specimen {
 		{
 			Row: 50, Switch: failpoint.ZooCleaningAboveHighWatermark,
 			Story:   "what is compacted away was replaced by a record that was never committed, and is truncated",
-			Finds:   []string{"cleaned-stable"},
+			Finds:   []string{"cleaned-stable", "last-of-key"},
 			Budget:  10,
 			profile: profileWith("compacted-table", map[string]int{"keys": 5}, 10*time.Second, time.Second, fault.ProcessCrash, fault.Restart, fault.Pause, fault.SlowLink),
 			adjust: func(p *fault.Plan, _ *rand.Rand) {

@@ -88,7 +88,7 @@ func zooOfTransactions() []Specimen {
 		{
 			Row: 45, Switch: failpoint.ZooTransactionBeginInMemory,
 			Story:   "the next coordinator does not know what was in a transaction, and leaves that open when it commits the rest",
-			Finds:   []string{"lost-transaction", "hanging-transaction", "torn-transaction"},
+			Finds:   []string{"transaction-step", "lost-transaction", "hanging-transaction", "torn-transaction"},
 			Budget:  10,
 			profile: profileWith("exactly-once", map[string]int{"workers": 6, "partitions": 6, "output-partitions": 4}, 12*time.Second, 700*time.Millisecond, fault.Restart, fault.ProcessCrash),
 		},
@@ -102,7 +102,7 @@ func zooOfTransactions() []Specimen {
 		{
 			Row: 47, Switch: failpoint.ZooEpochOverflow,
 			Story:   "after its last epoch a producer gets one below zero",
-			Finds:   []string{"epoch-regression"},
+			Finds:   []string{"epoch-regression", "producer-epoch"},
 			Budget:  10,
 			profile: profileWith("exactly-once", map[string]int{"operations": 200, "pace-us": 5000}, 3*time.Second, 0),
 			adjust: func(p *fault.Plan, _ *rand.Rand) {
