@@ -260,7 +260,7 @@ func (g *classic) agesFrom(committed int64) (since int64, expires bool) {
 	return 0, false
 }
 
-func (g *classic) describe(d *kmsg.DescribeGroupsResponseGroup) bool {
+func (g *classic) describeTo(d *kmsg.DescribeGroupsResponseGroup) {
 	d.State, d.ProtocolType = g.state.String(), g.protocolType
 	if g.state == stable {
 		d.Protocol = g.protocol
@@ -274,5 +274,4 @@ func (g *classic) describe(d *kmsg.DescribeGroupsResponseGroup) bool {
 		}
 		d.Members = append(d.Members, dm)
 	}
-	return true
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/coordinator"
 	"odradek/broker/failpoint"
@@ -276,5 +275,3 @@ func (g *consumer) subscribes(topic string) bool {
 func (g *consumer) checkOffsetDelete() *kerr.Error { return nil }
 
 func (g *consumer) agesFrom(committed int64) (since int64, expires bool) { return committed, true }
-
-func (g *consumer) describe(*kmsg.DescribeGroupsResponseGroup) bool { return false }

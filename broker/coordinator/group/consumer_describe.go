@@ -1,8 +1,6 @@
 package group
 
 import (
-	"math"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -19,7 +17,7 @@ func (t *turn) describeConsumerGroups(r coordinator.Request, req *kmsg.ConsumerG
 	resp := kmsg.NewPtrConsumerGroupDescribeResponse()
 	for _, id := range req.Groups {
 		d := kmsg.NewConsumerGroupDescribeResponseGroup()
-		d.Group, d.AuthorizedOperations = id, math.MinInt32
+		d.Group = id
 		if g, ok := t.m.groups[id].(*consumer); ok {
 			g.describeTo(&d, t.at.Image)
 			if req.IncludeAuthorizedOperations {

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -20,17 +19,16 @@ func (t *turn) describeGroups(r coordinator.Request, req *kmsg.DescribeGroupsReq
 	resp := kmsg.NewPtrDescribeGroupsResponse()
 	for _, id := range req.Groups {
 		d := kmsg.NewDescribeGroupsResponseGroup()
-		g := t.m.groups[id]
-		if g == nil || !g.describe(&d) {
-			d = kmsg.NewDescribeGroupsResponseGroup()
+		d.Group = id
+		if g, ok := t.m.groups[id].(*classic); ok {
+			g.describeTo(&d)
+		} else {
 			d.State = dead.String()
 			if req.Version >= 6 {
 				d.ErrorCode = kerr.GroupIDNotFound.Code
 				d.ErrorMessage = kmsg.StringPtr("Group " + id + " not found.")
 			}
 		}
-		d.Group = id
-		d.AuthorizedOperations = math.MinInt32
 		if req.IncludeAuthorizedOperations {
 			d.AuthorizedOperations = groupOperations
 		}

@@ -2,7 +2,6 @@ package group
 
 import (
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odradek/broker/coordinator"
 )
@@ -41,9 +40,6 @@ type group interface {
 	// agesFrom is since when (ms, wall clock) an offset of a topic that is not subscribed
 	// to counts as unused; false if none expires in this state.
 	agesFrom(committed int64) (since int64, expires bool)
-	// describe fills in what DescribeGroups shows, all but the name; false if it
-	// shows no groups of this type.
-	describe(d *kmsg.DescribeGroupsResponseGroup) bool
 }
 
 // committer is who commits offsets.

@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -82,22 +84,15 @@ func (t *turn) identify(id string, producerID int64, epoch int16) (*transaction,
 
 // add puts partitions into a transaction. version is that of its protocol.
 func (t *turn) add(x *transaction, partitions []wire.TopicPartition, version int16) verdict {
-	fresh, unknown := 0, false
-	for _, tp := range partitions {
-		if x.state != Ongoing || !x.has(tp) {
-			fresh++
-		}
-		unknown = unknown || t.at.Image.Partition(tp.Topic, tp.Partition) == nil
-	}
-	if unknown {
+	if slices.ContainsFunc(partitions, t.unknown) {
 		return func(tp wire.TopicPartition) *kerr.Error {
-			if t.at.Image.Partition(tp.Topic, tp.Partition) == nil {
+			if t.unknown(tp) {
 				return kerr.UnknownTopicOrPartition
 			}
 			return kerr.OperationNotAttempted
 		}
 	}
-	if fresh == 0 {
+	if !slices.ContainsFunc(partitions, func(tp wire.TopicPartition) bool { return x.state != Ongoing || !x.has(tp) }) {
 		return all(nil)
 	}
 	y := x.add(partitions, version, t.at.Wall)

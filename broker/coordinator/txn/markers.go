@@ -49,12 +49,7 @@ func (t *turn) sendMarkers(x *transaction) {
 	t.m.attempts++
 	c := &completing{Completion: Completion{
 		TransactionalID: x.id, ProducerID: x.producerID, Epoch: x.epoch, CoordinatorEpoch: t.m.epoch, Attempt: t.m.attempts,
-	}}
-	for _, tp := range x.partitions {
-		if t.at.Image.Partition(tp.Topic, tp.Partition) != nil {
-			c.unmarked = append(c.unmarked, tp)
-		}
-	}
+	}, unmarked: slices.DeleteFunc(slices.Clone(x.partitions), t.unknown)}
 	t.m.completing[x.id] = c
 	if len(c.unmarked) == 0 {
 		t.complete(x)
@@ -86,9 +81,7 @@ func (t *turn) written(w Written) {
 func (t *turn) forgetDeleted() {
 	for _, id := range slices.Sorted(maps.Keys(t.m.completing)) {
 		c := t.m.completing[id]
-		c.unmarked = slices.DeleteFunc(c.unmarked, func(tp wire.TopicPartition) bool {
-			return t.at.Image.Partition(tp.Topic, tp.Partition) == nil
-		})
+		c.unmarked = slices.DeleteFunc(c.unmarked, t.unknown)
 		if len(c.unmarked) == 0 {
 			t.complete(t.get(id))
 		}

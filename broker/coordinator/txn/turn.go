@@ -9,6 +9,7 @@ import (
 
 	"odradek/broker/coordinator"
 	"odradek/broker/metadata"
+	"odradek/broker/wire"
 )
 
 // turn is one call of the machine: what it was told and what it has decided so far.
@@ -49,6 +50,11 @@ func (t *turn) get(id string) *transaction {
 		return x
 	}
 	return t.m.transactions[id]
+}
+
+// unknown reports whether the metadata do not have a partition.
+func (t *turn) unknown(tp wire.TopicPartition) bool {
+	return t.at.Image.Partition(tp.Topic, tp.Partition) == nil
 }
 
 // level is that of the feature transaction.version.
