@@ -5,7 +5,7 @@ import "odradek/broker/wire"
 // Groups, transactions and tables of a script. Members and producers are named by their
 // process.
 
-// with sets more fields of an event.
+// What sets more fields of an event.
 func inPartition(tp int32) func(*Event) { return func(e *Event) { e.Partition = tp } }
 func inTopic(topic string) func(*Event) { return func(e *Event) { e.Topic = topic } }
 func keyed(key string) func(*Event)     { return func(e *Event) { e.Key = key } }
@@ -16,6 +16,7 @@ func member(m *Member) func(*Event)     { return func(e *Event) { e.Member = m }
 func doubtful(e *Event)                 { e.Doubtful = true }
 func stable(e *Event)                   { e.Stable = true }
 func readCommitted(e *Event)            { e.Isolation = ReadCommitted }
+
 func (s *script) with(e Event, fs ...func(*Event)) Event {
 	e = s.event(e)
 	for _, f := range fs {

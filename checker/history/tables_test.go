@@ -1,6 +1,7 @@
 package history
 
 import (
+	"strings"
 	"testing"
 
 	"odradek/broker/wire"
@@ -12,49 +13,56 @@ func TestPlantedAnomaliesOfTables(t *testing.T) {
 	left := func(s *script, end wire.Offset, records ...Record) {
 		s.Return(s.Invoke(s.event(Event{Func: Final, Process: "final"})), s.event(Event{Outcome: OK, End: end, Records: records}))
 	}
+	// rows writes keys, those with a minus as tombstones, with values from first on, each of which
+	// is at the offset before its number.
+	rows := func(s *script, first uint64, keys ...string) {
+		for i, key := range keys {
+			row := keyed(key)
+			if name, deleted := strings.CutPrefix(key, "-"); deleted {
+				row = tombstone(name)
+			}
+			value := first + uint64(i)
+			s.send("p", value, AcksAll, OK, wire.Offset(value-1), row)
+		}
+	}
 	judged(t, []planted{
 		{"older values are removed", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
-			s.send("p", 3, AcksAll, OK, 2, keyed("k"))
+			rows(s, 1, "k", "l", "k")
 			s.read("c", []Record{{0, 1}, {1, 2}})
 			left(s, 3, Record{1, 2}, Record{2, 3})
 		}, nil},
 		{"another topic is compacted", Guarantees{Compacted: []string{"u"}}, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("k"))
+			rows(s, 1, "k", "k")
 			left(s, 2, Record{1, 2})
 		}, []string{"violation lost-write"}},
 		{"this topic is compacted", Guarantees{Compacted: []string{"t"}}, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("k"))
+			rows(s, 1, "k", "k")
 			left(s, 2, Record{1, 2})
 		}, nil},
 		{"the newest value is removed", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("k"))
+			rows(s, 1, "k", "k")
 			left(s, 2, Record{0, 1})
 		}, []string{"violation lost-key"}},
 		{"all values are removed", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			left(s, 2)
 		}, []string{"violation lost-key"}},
 		{"all values are lost with the power", Guarantees{Compaction: true, Excuses: power.Excuses}, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			left(s, 2)
 		}, []string{"allowed lost-key"}},
 		{"deleted by a tombstone of unknown outcome", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			s.send("p", 2, AcksAll, Unknown, 0, tombstone("k"))
 			left(s, 2)
 		}, nil},
 		{"a tombstone that was refused deletes nothing", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			s.send("p", 2, AcksAll, Failed, 0, tombstone("k"))
 			left(s, 2)
 		}, []string{"violation lost-key"}},
 		{"a value of unknown outcome is the newest", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			s.send("p", 2, AcksAll, Unknown, 0, keyed("k"))
 			left(s, 2, Record{1, 2})
 		}, nil},
@@ -69,18 +77,15 @@ func TestPlantedAnomaliesOfTables(t *testing.T) {
 			left(s, 2)
 		}, nil},
 		{"tombstones go after their time", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, tombstone("k"))
+			rows(s, 1, "k", "-k")
 			left(s, 2)
 		}, nil},
 		{"a tombstone goes before its time", keep, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, tombstone("k"))
+			rows(s, 1, "k", "-k")
 			left(s, 2)
 		}, []string{"violation lost-tombstone"}},
 		{"a tombstone goes before what it deletes", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, tombstone("k"))
+			rows(s, 1, "k", "-k")
 			left(s, 2, Record{0, 1})
 		}, []string{"violation lost-key"}},
 		{"an aborted value replaces nothing", compact, func(s *script) {
@@ -99,59 +104,47 @@ func TestPlantedAnomaliesOfTables(t *testing.T) {
 			left(s, 3, Record{0, 1})
 		}, []string{"allowed aborted-read"}},
 		{"a reader passes what has always been there", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
-			s.send("p", 3, AcksAll, OK, 2, keyed("m"))
-			s.send("p", 4, AcksAll, OK, 3, keyed("m"))
+			rows(s, 1, "k", "l", "m", "m")
 			s.read("c", []Record{{0, 1}, {2, 3}})
 			left(s, 4, Record{0, 1}, Record{1, 2}, Record{3, 4})
 		}, []string{"violation poll-skip"}},
 		{"a reader passes the newest value of a key", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
-			s.send("p", 3, AcksAll, OK, 2, keyed("l"))
-			s.send("p", 4, AcksAll, OK, 3, keyed("m"))
+			rows(s, 1, "k", "l", "l", "m")
 			s.read("c", []Record{{0, 1}, {3, 4}})
 			left(s, 4, Record{0, 1}, Record{1, 2}, Record{2, 3}, Record{3, 4})
 		}, []string{"violation poll-skip"}},
 		{"a reader passes what was replaced, which another replica still has", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
-			s.send("p", 3, AcksAll, OK, 2, keyed("l"))
+			rows(s, 1, "k", "l", "l")
 			s.read("c", []Record{{0, 1}, {2, 3}})
 			left(s, 3, Record{0, 1}, Record{1, 2}, Record{2, 3})
 		}, nil},
 		{"a reader passes what was replaced only later", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
-			s.send("p", 2, AcksAll, OK, 1, keyed("l"))
-			s.send("p", 3, AcksAll, OK, 2, keyed("m"))
+			rows(s, 1, "k", "l", "m")
 			s.read("c", []Record{{0, 1}, {2, 3}})
-			s.send("p", 4, AcksAll, OK, 3, keyed("l"))
+			rows(s, 4, "l")
 			left(s, 4, Record{0, 1}, Record{1, 2}, Record{2, 3}, Record{3, 4})
 		}, []string{"violation poll-skip"}},
 		{"a reader from the start has a key that was deleted", keep, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			s.seek("c", 0)
 			s.read("c", []Record{{0, 1}})
-			s.send("p", 2, AcksAll, OK, 1, tombstone("k"))
-			s.send("p", 3, AcksAll, OK, 2, keyed("l"))
+			rows(s, 2, "-k", "l")
 			s.read("c", []Record{{2, 3}})
 			left(s, 3, Record{2, 3})
 		}, []string{"violation lost-tombstone", "violation stale-table"}},
 		{"a reader that is too slow", compact, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			s.seek("c", 0)
 			s.read("c", []Record{{0, 1}})
-			s.send("p", 2, AcksAll, OK, 1, tombstone("k"))
-			s.send("p", 3, AcksAll, OK, 2, keyed("l"))
+			rows(s, 2, "-k", "l")
 			s.read("c", []Record{{2, 3}})
 			left(s, 3, Record{2, 3})
 		}, []string{"allowed stale-table"}},
 		{"a reader that sees the tombstone", keep, func(s *script) {
-			s.send("p", 1, AcksAll, OK, 0, keyed("k"))
+			rows(s, 1, "k")
 			s.seek("c", 0)
 			s.read("c", []Record{{0, 1}})
-			s.send("p", 2, AcksAll, OK, 1, tombstone("k"))
+			rows(s, 2, "-k")
 			s.read("c", []Record{{1, 2}})
 			left(s, 3, Record{1, 2})
 		}, nil},

@@ -56,8 +56,8 @@ func TestPlantedRegisters(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := Check(&Register{Name: "x", Initial: test.initial, Ops: test.ops})
-			if v.OK != test.want {
-				t.Fatal(v.String())
+			if v.OK != test.want || v.Undecided {
+				t.Fatalf("undecided %v: %s", v.Undecided, v.String())
 			}
 			if !v.OK && (v.Reason == "" || len(v.Ops) == 0 || len(v.Seqs) == 0) {
 				t.Errorf("no counterexample: %+v", v)
@@ -158,7 +158,7 @@ func TestSearchAgreesWithEveryOrder(t *testing.T) {
 			initial := rapid.SampledFrom([]string{None, Anything}).Draw(t, "initial")
 			want := brute(ops, state{value: initial})
 			v := Check(&Register{Name: "x", Initial: initial, Ops: ops})
-			if v.OK != want {
+			if v.OK != want || v.Undecided {
 				t.Fatalf("all orders say %v, the check %v of %v", want, v.OK, ops)
 			}
 			if want {
@@ -189,8 +189,8 @@ func TestLongRegistersAreFast(t *testing.T) {
 		}
 	}
 	begin := time.Now()
-	if v := Check(&Register{Name: "x", Initial: None, Ops: ops}); !v.OK {
-		t.Fatal(v.String())
+	if v := Check(&Register{Name: "x", Initial: None, Ops: ops}); !v.OK || v.Undecided {
+		t.Fatalf("undecided %v: %s", v.Undecided, v.String())
 	}
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("%v for %d operations", took, len(ops))
