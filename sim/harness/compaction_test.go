@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"odradek/broker/env"
-	"odradek/broker/failpoint"
 	"odradek/broker/wire"
 	"odradek/checker/history"
 	"odradek/sim/fault"
@@ -217,21 +216,4 @@ func TestTombstonesGo(t *testing.T) {
 			t.Errorf("seed %d: %v", seed, res.Anomalies)
 		}
 	}
-}
-
-// TestCompactionAboveTheHighWatermarkIsFound plants row 50 of the zoo.
-func TestCompactionAboveTheHighWatermarkIsFound(t *testing.T) {
-	t.Parallel()
-	for seed := uint64(1); seed <= 5; seed++ {
-		p := compactingPlan(seed, survivableKinds...)
-		p.Armed = []fault.Failpoint{{Name: string(failpoint.ZooCleaningAboveHighWatermark), Terms: "return(true)"}}
-		res, err := Run(p, Options{Workload: newCountingTable("60000")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if slices.Contains(names(res), "cleaned-stable") {
-			return
-		}
-	}
-	t.Error("five seeds did not find it")
 }

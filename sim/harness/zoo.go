@@ -25,7 +25,7 @@ type Specimen struct {
 	Budget int
 
 	profile func() fault.Profile
-	adjust  func(p *fault.Plan, r *rand.Rand)
+	adjust  func(p script, r *rand.Rand)
 }
 
 // Zoo lists the specimens that this broker has, by row.
@@ -64,6 +64,29 @@ func profileWith(workload string, params map[string]int, faults, gap time.Durati
 	}
 }
 
+// script is a plan whose events are being written. Times are in ms.
+type script struct{ *fault.Plan }
+
+func (p script) strike(at int, kind fault.Kind, node, d int) {
+	p.Events = append(p.Events, fault.Event{At: ms(at), Kind: kind, Node: node, For: ms(d)})
+}
+
+// clients are one end of a slow link.
+const clients = 0
+
+func (p script) slowLink(at, from, to, factor, d int) {
+	p.Events = append(p.Events, fault.Event{At: ms(at), Kind: fault.SlowLink, From: from, To: to, Factor: factor, For: ms(d)})
+}
+
+// nodes are the first n, in any order.
+func nodes(r *rand.Rand, n int) []int {
+	list := r.Perm(n)
+	for i := range list {
+		list[i]++
+	}
+	return list
+}
+
 func ms(n int) fault.Duration { return fault.Duration(time.Duration(n) * time.Millisecond) }
 
 // Plan is the plan that a seed stands for in the hunt for the specimen, with the switch
@@ -72,7 +95,7 @@ func (s *Specimen) Plan(seed uint64, armed bool) *fault.Plan {
 	p := fault.Draw(seed, s.profile())
 	p.Cluster.Config = maps.Clone(p.Cluster.Config)
 	if s.adjust != nil {
-		s.adjust(p, rand.New(rand.NewPCG(seed, uint64(s.Row))))
+		s.adjust(script{p}, rand.New(rand.NewPCG(seed, uint64(s.Row))))
 	}
 	if armed {
 		p.Armed = slices.Insert(p.Armed, 0, fault.Failpoint{Name: string(s.Switch), Terms: "return(true)"})

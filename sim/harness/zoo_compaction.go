@@ -18,7 +18,7 @@ func zooOfCompaction() []Specimen {
 			Finds:   []string{"aborted-read", "last-of-key", "delete-horizon"},
 			Budget:  10,
 			profile: profileWith("compacted-table", map[string]int{"abort-per-mille": 500, "transactional": 2, "rebuild-ms": 300}, 5*time.Second, 0),
-			adjust: func(p *fault.Plan, _ *rand.Rand) {
+			adjust: func(p script, _ *rand.Rand) {
 				maps.Copy(p.Cluster.Config, map[string]string{
 					"log.cleaner.backoff.ms": "50", "log.cleaner.io.buffer.size": "2000",
 					"log.cleaner.dedupe.buffer.size": "150", // a handful of keys
@@ -31,7 +31,7 @@ func zooOfCompaction() []Specimen {
 			Finds:   []string{"cleaned-stable", "last-of-key"},
 			Budget:  10,
 			profile: profileWith("compacted-table", map[string]int{"keys": 5}, 10*time.Second, time.Second, fault.ProcessCrash, fault.Restart, fault.Pause, fault.SlowLink),
-			adjust: func(p *fault.Plan, _ *rand.Rand) {
+			adjust: func(p script, _ *rand.Rand) {
 				maps.Copy(p.Cluster.Config, map[string]string{"log.cleaner.backoff.ms": "50", "log.cleaner.io.buffer.size": "2000"})
 			},
 		},

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"odradek/broker/failpoint"
-	"odradek/sim/fault"
 )
 
 // zooOfGroups are bugs of consumer groups and their coordinators.
@@ -28,7 +27,7 @@ func zooOfGroups() []Specimen {
 			profile: profileWith("group-churn", map[string]int{
 				"operations": 100, "groups": 6, "members": 1, "zombies": 0, "stay-ms": 65_000,
 			}, 140*time.Second, 0),
-			adjust: func(p *fault.Plan, _ *rand.Rand) {
+			adjust: func(p script, _ *rand.Rand) {
 				maps.Copy(p.Cluster.Config, map[string]string{
 					"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "100",
 					"group.initial.rebalance.delay.ms": "500",

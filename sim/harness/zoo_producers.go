@@ -19,7 +19,7 @@ func zooOfProducers() []Specimen {
 			Finds:   []string{"duplicate"},
 			Budget:  10,
 			profile: profileOf(10*time.Second, 500*time.Millisecond, fault.ProcessCrash, fault.Restart, fault.Reset, fault.Pause),
-			adjust: func(p *fault.Plan, _ *rand.Rand) {
+			adjust: func(p script, _ *rand.Rand) {
 				params := p.Workload.Params
 				params["idempotent"], params["resend-doubtful"], params["request-timeout-ms"] = 1, 1, 500
 			},
@@ -30,15 +30,13 @@ func zooOfProducers() []Specimen {
 			Finds:   []string{"lost-write"},
 			Budget:  10,
 			profile: profileOf(12*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Workload.Params["idempotent"] = 1
 				// All but one of the replicas are away for a while.
 				for at := 1000; at < 10_000; at += 5000 {
-					n := r.Perm(3)
-					p.Events = append(p.Events,
-						fault.Event{At: ms(at), Kind: fault.Restart, Node: n[0] + 1, For: ms(2000)},
-						fault.Event{At: ms(at + 300), Kind: fault.Restart, Node: n[1] + 1, For: ms(1000 + r.IntN(1000))},
-					)
+					n := nodes(r, 3)
+					p.strike(at, fault.Restart, n[0], 2000)
+					p.strike(at+300, fault.Restart, n[1], 1000+r.IntN(1000))
 				}
 			},
 		},

@@ -20,19 +20,17 @@ func zooOfReplication() []Specimen {
 			Finds:   []string{"lost-write"},
 			Budget:  10,
 			profile: profileOf(16*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Cluster.Latency, p.Cluster.Jitter = ms(1), ms(1)
 				// The next leader dies soon after its election, before the slow follower has
 				// fetched again what it cut off.
 				for at := 500; at < 13_000; at += 4000 {
-					n := r.Perm(3)
-					old, next, last := n[0]+1, n[1]+1, n[2]+1
-					p.Events = append(p.Events,
-						fault.Event{At: ms(at), Kind: fault.SlowLink, From: next, To: last, Factor: 200, For: ms(3500)},
-						fault.Event{At: ms(at), Kind: fault.SlowLink, From: last, To: next, Factor: 200, For: ms(3500)},
-						fault.Event{At: ms(at + 200), Kind: fault.Restart, Node: old, For: ms(200)},
-						fault.Event{At: ms(at + 250 + r.IntN(400)), Kind: fault.ProcessCrash, Node: next, For: ms(2500)},
-					)
+					n := nodes(r, 3)
+					old, next, last := n[0], n[1], n[2]
+					p.slowLink(at, next, last, 200, 3500)
+					p.slowLink(at, last, next, 200, 3500)
+					p.strike(at+200, fault.Restart, old, 200)
+					p.strike(at+250+r.IntN(400), fault.ProcessCrash, next, 2500)
 				}
 			},
 		},
@@ -45,7 +43,7 @@ func zooOfReplication() []Specimen {
 			Finds:   []string{"leader-complete"},
 			Budget:  10,
 			profile: profileOf(13*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Cluster.Nodes, p.Cluster.Voters, p.Cluster.Controllers = 3, 0, 1
 				p.Cluster.Latency, p.Cluster.Jitter, p.Cluster.SyncLatency = ms(1), 0, fault.Duration(100*time.Microsecond)
 				maps.Copy(p.Cluster.Config, map[string]string{
@@ -58,15 +56,13 @@ func zooOfReplication() []Specimen {
 				// down once more, and the stand-in leads again before it has followed. Then a
 				// slow fetch of the third broker arrives, from before all that.
 				for at := 4000 - 100; at < 12_000; at += 6000 {
-					n := r.Perm(3)
-					preferred, standIn, third := n[0]+1, n[1]+1, n[2]+1
-					p.Events = append(p.Events,
-						fault.Event{At: ms(at - 2600 - r.IntN(300)), Kind: fault.Restart, Node: preferred, For: ms(10)},
-						fault.Event{At: ms(at - 70 - r.IntN(100)), Kind: fault.SlowLink, From: preferred, To: standIn, Factor: 2000, For: ms(500)},
-						fault.Event{At: ms(at - 50 + r.IntN(50)), Kind: fault.SlowLink, From: third, To: standIn, Factor: 1500, For: ms(4000)},
-						fault.Event{At: ms(at + 20 + r.IntN(100)), Kind: fault.Restart, Node: preferred, For: ms(10)},
-						fault.Event{At: ms(at + 1400 + r.IntN(1200)), Kind: fault.ProcessCrash, Node: standIn, For: ms(2000)},
-					)
+					n := nodes(r, 3)
+					preferred, standIn, third := n[0], n[1], n[2]
+					p.strike(at-2600-r.IntN(300), fault.Restart, preferred, 10)
+					p.slowLink(at-70-r.IntN(100), preferred, standIn, 2000, 500)
+					p.slowLink(at-50+r.IntN(50), third, standIn, 1500, 4000)
+					p.strike(at+20+r.IntN(100), fault.Restart, preferred, 10)
+					p.strike(at+1400+r.IntN(1200), fault.ProcessCrash, standIn, 2000)
 				}
 			},
 		},
@@ -83,18 +79,16 @@ func zooOfReplication() []Specimen {
 			Finds:   []string{"lost-write"},
 			Budget:  10,
 			profile: profileOf(16*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Cluster.Nodes, p.Cluster.Voters = 4, 3
 				p.Cluster.Latency, p.Cluster.Jitter = ms(1), ms(1)
 				p.Cluster.Config["log.segment.bytes"] = "1048576" // rolling would sync
 				// Broker 4 and a voter are shut down in good order, a second voter loses power.
 				for at := 500; at < 13_000; at += 4000 {
-					n := r.Perm(3)
-					p.Events = append(p.Events,
-						fault.Event{At: ms(at), Kind: fault.Restart, Node: 4, For: ms(1000)},
-						fault.Event{At: ms(at + r.IntN(300)), Kind: fault.Restart, Node: n[0] + 1, For: ms(1000)},
-						fault.Event{At: ms(at + 600 + r.IntN(1000)), Kind: fault.PowerLoss, Node: n[1] + 1, For: ms(100)},
-					)
+					n := nodes(r, 3)
+					p.strike(at, fault.Restart, 4, 1000)
+					p.strike(at+r.IntN(300), fault.Restart, n[0], 1000)
+					p.strike(at+600+r.IntN(1000), fault.PowerLoss, n[1], 100)
 				}
 			},
 		},
@@ -104,20 +98,18 @@ func zooOfReplication() []Specimen {
 			Finds:   []string{"offset-regression"},
 			Budget:  10,
 			profile: profileOf(13*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Cluster.Latency, p.Cluster.Jitter = ms(1), ms(1)
 				params := p.Workload.Params
 				params["consumers"], params["seek-per-mille"], params["poll-pause-us"], params["pace-us"] = 6, 1000, 5000, 5000
 				// What the next leader learns of the high watermark, and then of its followers, is
 				// slow on its way.
 				for at := 500; at < 12_000; at += 3000 {
-					n := r.Perm(3)
-					old, next, last := n[0]+1, n[1]+1, n[2]+1
-					p.Events = append(p.Events,
-						fault.Event{At: ms(at), Kind: fault.SlowLink, From: old, To: next, Factor: 100, For: ms(1000)},
-						fault.Event{At: ms(at), Kind: fault.SlowLink, From: next, To: last, Factor: 300, For: ms(2500)},
-						fault.Event{At: ms(at + 300), Kind: fault.Restart, Node: old, For: ms(200)},
-					)
+					n := nodes(r, 3)
+					old, next, last := n[0], n[1], n[2]
+					p.slowLink(at, old, next, 100, 1000)
+					p.slowLink(at, next, last, 300, 2500)
+					p.strike(at+300, fault.Restart, old, 200)
 				}
 			},
 		},
@@ -131,13 +123,13 @@ func zooOfReplication() []Specimen {
 			Finds:   []string{"poll-skip"},
 			Budget:  10,
 			profile: profileOf(16*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				params := p.Workload.Params
 				params["replication"], params["consumers"], params["poll-pause-us"], params["pace-us"] = 1, 6, 1_500_000, 5000
 				p.Workload.Topic = map[string]string{"min.insync.replicas": "1"}
 				p.Cluster.Config["log.segment.bytes"] = "1048576" // rolling would sync
 				for at := 1500; at < 14_000; at += 2500 {
-					p.Events = append(p.Events, fault.Event{At: ms(at + r.IntN(500)), Kind: fault.PowerLoss, Node: 1 + r.IntN(3), For: ms(100)})
+					p.strike(at+r.IntN(500), fault.PowerLoss, 1+r.IntN(3), 100)
 				}
 			},
 		},

@@ -22,12 +22,12 @@ func zooOfTransactions() []Specimen {
 				"producers": 1, "pace-us": 10_000, "request-timeout-ms": 150, "linger-per-mille": 500,
 				"transaction-timeout-ms": 1000, "session-timeout-ms": 1000, "max-poll-ms": 1000,
 			}, 12*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Cluster.Latency, p.Cluster.Jitter = ms(1), 0
 				// What is sent in a short while arrives late, after what is sent later over
 				// another connection.
 				for at := 1000; at < 12_000; at += 200 {
-					p.Events = append(p.Events, fault.Event{At: ms(at), Kind: fault.SlowLink, To: 1 + r.IntN(3), Factor: 300 + r.IntN(1200), For: ms(60)})
+					p.slowLink(at, clients, 1+r.IntN(3), 300+r.IntN(1200), 60)
 				}
 			},
 		},
@@ -41,7 +41,7 @@ func zooOfTransactions() []Specimen {
 			profile: profileWith("exactly-once", map[string]int{
 				"transaction-version": 1, "later-version": 1, "request-timeout-ms": 200, "delivery-timeout-ms": 300, "output-partitions": 8, "replication": 1,
 			}, 12*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Cluster.Latency, p.Cluster.Jitter = ms(1), 0
 				p.Cluster.Voters, p.Cluster.Controllers = 0, 1
 				maps.Copy(p.Cluster.Config, map[string]string{
@@ -51,8 +51,8 @@ func zooOfTransactions() []Specimen {
 				})
 				// The answer about a transaction arrives after the marker that ends it.
 				for at := 1000; at < 12_000; at += 300 {
-					n := r.Perm(3)
-					p.Events = append(p.Events, fault.Event{At: ms(at), Kind: fault.SlowLink, From: n[0] + 1, To: n[1] + 1, Factor: 250 + r.IntN(150), For: ms(60)})
+					n := nodes(r, 3)
+					p.slowLink(at, n[0], n[1], 250+r.IntN(150), 60)
 				}
 			},
 		},
@@ -66,7 +66,7 @@ func zooOfTransactions() []Specimen {
 				"transaction-version": 1, "later-version": 1,
 				"abort-per-mille": 0, "crash-per-mille": 0, "linger-per-mille": 0, "zombie-per-mille": 0,
 			}, 9*time.Second, 0),
-			adjust: func(p *fault.Plan, r *rand.Rand) {
+			adjust: func(p script, r *rand.Rand) {
 				p.Cluster.Nodes, p.Cluster.Voters, p.Cluster.Controllers = 4, 0, 1
 				p.Cluster.Latency, p.Cluster.Jitter = ms(1), 0
 				maps.Copy(p.Cluster.Config, map[string]string{
@@ -78,11 +78,9 @@ func zooOfTransactions() []Specimen {
 				})
 				// A broker that coordinates stands still, is replaced, and gets its office back
 				// while answers of another one are on their way.
-				n := r.Perm(4)
-				p.Events = append(p.Events,
-					fault.Event{At: ms(2000), Kind: fault.SlowLink, From: n[1] + 1, To: n[0] + 1, Factor: 4000, For: ms(600)},
-					fault.Event{At: ms(2500), Kind: fault.Pause, Node: n[0] + 1, For: ms(1200)},
-				)
+				n := nodes(r, 4)
+				p.slowLink(2000, n[1], n[0], 4000, 600)
+				p.strike(2500, fault.Pause, n[0], 1200)
 			},
 		},
 		{
@@ -105,7 +103,7 @@ func zooOfTransactions() []Specimen {
 			Finds:   []string{"epoch-regression", "producer-epoch"},
 			Budget:  10,
 			profile: profileWith("exactly-once", map[string]int{"operations": 200, "pace-us": 5000}, 3*time.Second, 0),
-			adjust: func(p *fault.Plan, _ *rand.Rand) {
+			adjust: func(p script, _ *rand.Rand) {
 				p.Armed = append(p.Armed, fault.Failpoint{Name: string(failpoint.TxnFirstEpoch), Terms: `return("32760")`})
 			},
 		},
