@@ -4,7 +4,7 @@ import "math/rand/v2"
 
 // The parameters of append-read besides those of a feed. Consumers differ from one another
 // by their number, as producers do.
-var appendReadDefaults = feedAnd(map[string]int{
+var appendReadDefaults = extend(feedDefaults, map[string]int{
 	"consumers":      2,
 	"fetch-bytes":    4096, // max.partition.fetch.bytes
 	"poll-pause-us":  0,    // mean pause between two polls of a consumer

@@ -17,56 +17,83 @@ import (
 	"odradek/workloads/client/clienttest"
 )
 
-// run is one run of append-read against a scripted cluster.
+// run is one run of a workload against a scripted cluster.
 type run struct {
 	t        *testing.T
+	seed     uint64
 	world    *clienttest.World
 	cluster  *clienttest.Cluster
 	recorder *history.Recorder
 	env      *env.Env
+	site     *workloads.Site
+	workload workloads.Workload
+	stop     bool
+	users    int // not done
 }
 
-// play runs all phases. broken is called before the final read.
-func play(t *testing.T, seed uint64, params map[string]int, faults bool, broken func(*run)) *run {
+// begin does the setup.
+func begin(t *testing.T, seed uint64, cfg workloads.Config) *run {
 	t.Helper()
-	r := &run{t: t, world: clienttest.NewWorld(seed), recorder: history.NewRecorder(nil)}
+	r := &run{t: t, seed: seed, world: clienttest.NewWorld(seed), recorder: history.NewRecorder(nil)}
 	r.cluster = clienttest.NewCluster(r.world, 3)
 	r.env = r.world.Env("users")
-	site := &workloads.Site{Env: r.env, Bootstrap: r.cluster.Addrs(), Recorder: r.recorder}
-	w, err := workloads.New(workloads.Config{Name: "append-read", Params: params, Topic: map[string]string{"min.insync.replicas": "2"}})
-	if err != nil {
+	r.site = &workloads.Site{Env: r.env, Bootstrap: r.cluster.Addrs(), Recorder: r.recorder, Stopping: func() bool { return r.stop }}
+	var err error
+	if r.workload, err = workloads.New(cfg); err != nil {
 		t.Fatal(err)
 	}
 	r.task("setup", func(task *env.Task) {
-		if err := w.Setup(task, site); err != nil {
+		if err := r.workload.Setup(task, r.site); err != nil {
 			t.Fatal(err)
 		}
 	})
+	return r
+}
+
+// start has all users begin.
+func (r *run) start() {
+	for _, u := range r.workload.Users() {
+		r.users++
+		r.env.Tasks.Go(func(task *env.Task) {
+			u.Run(task, r.site)
+			r.users--
+		})
+	}
+}
+
+// wait waits until all users are done.
+func (r *run) wait(limit time.Duration) {
+	r.t.Helper()
+	if !r.world.RunUntil(limit, func() bool { return r.users == 0 }) {
+		r.t.Fatalf("seed %d: %d users are not done", r.seed, r.users)
+	}
+}
+
+func (r *run) final() (err error) {
+	r.t.Helper()
+	r.task("final", func(task *env.Task) { err = r.workload.Final(task, r.site) })
+	return err
+}
+
+// play runs all phases of append-read. broken is called before the final read.
+func play(t *testing.T, seed uint64, params map[string]int, faults bool, broken func(*run)) *run {
+	t.Helper()
+	r := begin(t, seed, workloads.Config{Name: "append-read", Params: params, Topic: map[string]string{"min.insync.replicas": "2"}})
 	if r.cluster.Topic("append-read-0").Configs["min.insync.replicas"] != "2" {
 		t.Error("the topic lacks its config")
 	}
 	if faults {
-		r.inject(seed)
+		r.inject()
 	}
-	users, ended := w.Users(), 0
-	for _, u := range users {
-		r.env.Tasks.Go(func(task *env.Task) {
-			u.Run(task, site)
-			ended++
-		})
-	}
-	if !r.world.RunUntil(10*time.Minute, func() bool { return ended == len(users) }) {
-		t.Fatalf("seed %d: %d of %d users ended", seed, ended, len(users))
-	}
+	r.start()
+	r.wait(10 * time.Minute)
 	r.cluster.Inject = nil
 	if broken != nil {
 		broken(r)
 	}
-	r.task("final", func(task *env.Task) {
-		if err := w.Final(task, site); err != nil {
-			t.Errorf("seed %d: %v", seed, err)
-		}
-	})
+	if err := r.final(); err != nil {
+		t.Errorf("seed %d: %v", seed, err)
+	}
 	return r
 }
 
@@ -80,8 +107,8 @@ func (r *run) task(name string, fn func(*env.Task)) {
 }
 
 // inject makes one request in six go wrong, and leaders move.
-func (r *run) inject(seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, 1))
+func (r *run) inject() {
+	rng := rand.New(rand.NewPCG(r.seed, 1))
 	codes := []int16{kerr.NotLeaderForPartition.Code, kerr.RequestTimedOut.Code, kerr.NotEnoughReplicasAfterAppend.Code}
 	r.cluster.Inject = func(_ wire.NodeID, req kmsg.Request) clienttest.Fault {
 		if rng.IntN(100) == 0 {
@@ -223,33 +250,15 @@ func TestHistoryTellsTheRequestsOfEachAppend(t *testing.T) {
 }
 
 func TestStoppingEndsEndlessUsers(t *testing.T) {
-	w := clienttest.NewWorld(1)
-	c := clienttest.NewCluster(w, 3)
-	e := w.Env("users")
-	stop := false
-	rec := history.NewRecorder(nil)
-	site := &workloads.Site{Env: e, Bootstrap: c.Addrs(), Recorder: rec, Stopping: func() bool { return stop }}
-	wl, err := workloads.New(workloads.Config{Name: "append-read", Params: map[string]int{"operations": 0}})
-	if err != nil {
-		t.Fatal(err)
+	r := begin(t, 1, workloads.Config{Name: "append-read", Params: map[string]int{"operations": 0}})
+	r.start()
+	users := r.users
+	r.world.Run(20 * time.Second)
+	if r.users != users {
+		t.Fatalf("%d of %d users ended by themselves", users-r.users, users)
 	}
-	ended := 0
-	e.Tasks.Go(func(task *env.Task) {
-		if err := wl.Setup(task, site); err != nil {
-			t.Error(err)
-		}
-		for _, u := range wl.Users() {
-			e.Tasks.Go(func(task *env.Task) { u.Run(task, site); ended++ })
-		}
-	})
-	w.Run(20 * time.Second)
-	if ended != 0 {
-		t.Fatalf("%d users ended by themselves", ended)
-	}
-	stop = true
-	if !w.RunUntil(30*time.Second, func() bool { return ended == len(wl.Users()) }) {
-		t.Fatalf("%d of %d users ended", ended, len(wl.Users()))
-	}
+	r.stop = true
+	r.wait(30 * time.Second)
 }
 
 func TestSameSeedSameHistory(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 
 // The parameters of compacted-table besides those of a feed, whose producers are its
 // writers outside of transactions.
-var compactedTableDefaults = feedAnd(map[string]int{
+var compactedTableDefaults = extend(feedDefaults, map[string]int{
 	"all-acks":               1,
 	"idempotent":             1,
 	"partitions":             2,

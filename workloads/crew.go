@@ -13,7 +13,7 @@ import (
 )
 
 // The parameters of crews, besides those of the feed that they read.
-var crewDefaults = feedAnd(map[string]int{
+var crewDefaults = extend(feedDefaults, map[string]int{
 	"protocol":           0,    // 0: classic; 1: consumer (KIP-848), where the cluster has it; 2: every second group
 	"assignor":           4,    // 0 range, 1 round robin, 2 sticky, 3 cooperative sticky, 4 Java's default; of the consumer protocol the broker's
 	"static":             0,    // 1: every second member is static; 2: all

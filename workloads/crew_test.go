@@ -4,49 +4,25 @@ import (
 	"testing"
 	"time"
 
-	"odradek/broker/env"
 	"odradek/checker/history"
 	"odradek/checker/register"
 	"odradek/workloads"
-	"odradek/workloads/client/clienttest"
 )
 
-// perform runs all phases of a workload against a scripted cluster, whose users are told to
-// stop after a while.
+// perform runs all phases of a workload whose users are told to stop after a while; then
+// nothing goes wrong any more.
 func perform(t *testing.T, name string, seed uint64, params map[string]int, faults bool) (*run, error) {
 	t.Helper()
-	r := &run{t: t, world: clienttest.NewWorld(seed), recorder: history.NewRecorder(nil)}
-	r.cluster = clienttest.NewCluster(r.world, 3)
-	r.env = r.world.Env("users")
-	stop := false
-	site := &workloads.Site{Env: r.env, Bootstrap: r.cluster.Addrs(), Recorder: r.recorder, Stopping: func() bool { return stop }}
-	w, err := workloads.New(workloads.Config{Name: name, Params: params})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.task("setup", func(task *env.Task) {
-		if err := w.Setup(task, site); err != nil {
-			t.Fatal(err)
-		}
-	})
+	r := begin(t, seed, workloads.Config{Name: name, Params: params})
 	if faults {
-		r.inject(seed)
+		r.inject()
 	}
-	users, ended := w.Users(), 0
-	for _, u := range users {
-		r.env.Tasks.Go(func(task *env.Task) {
-			u.Run(task, site)
-			ended++
-		})
-	}
+	r.start()
 	r.world.Run(10 * time.Second)
-	stop = true
+	r.stop = true
 	r.cluster.Inject = nil
-	if !r.world.RunUntil(2*time.Minute, func() bool { return ended == len(users) }) {
-		t.Fatalf("%s, seed %d: %d of %d users ended", name, seed, ended, len(users))
-	}
-	r.task("final", func(task *env.Task) { err = w.Final(task, site) })
-	return r, err
+	r.wait(2 * time.Minute)
+	return r, r.final()
 }
 
 func TestCrewsReadEverything(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 )
 
 // The parameters of exactly-once besides those of the feed of its inputs.
-var exactlyOnceDefaults = feedAnd(map[string]int{
+var exactlyOnceDefaults = extend(feedDefaults, map[string]int{
 	"all-acks":               1,
 	"idempotent":             1,
 	"workers":                3, // members of the group, each with a transactional id of its own

@@ -56,9 +56,9 @@ var feedDefaults = map[string]int{
 	"delivery-timeout-ms": 10000,
 }
 
-// feedAnd are the parameters of a feed and others, which may replace some.
-func feedAnd(more map[string]int) map[string]int {
-	all := maps.Clone(feedDefaults)
+// extend gives parameters and others, which may replace some.
+func extend(params, more map[string]int) map[string]int {
+	all := maps.Clone(params)
 	maps.Copy(all, more)
 	return all
 }

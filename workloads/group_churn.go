@@ -6,23 +6,12 @@ import (
 )
 
 // The parameters of group-churn besides those of crews.
-var groupChurnDefaults = crewAnd(map[string]int{
+var groupChurnDefaults = extend(crewDefaults, map[string]int{
 	"groups":  1,
 	"members": 3, // of each group
 	"stay-ms": 3000,
 	"zombies": 1,
 })
-
-// crewAnd are the parameters of crews and others, which may replace some.
-func crewAnd(more map[string]int) map[string]int {
-	all := make(map[string]int)
-	for _, params := range []map[string]int{crewDefaults, more} {
-		for name, v := range params { //odradek:unordered a map from a map
-			all[name] = v
-		}
-	}
-	return all
-}
 
 // drawCrews draws parameters of crews and of the feed that they read.
 func drawCrews(r *rand.Rand) map[string]int {

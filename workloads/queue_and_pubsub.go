@@ -6,7 +6,7 @@ import (
 )
 
 // The parameters of queue-and-pubsub besides those of crews.
-var queueAndPubsubDefaults = crewAnd(map[string]int{
+var queueAndPubsubDefaults = extend(crewDefaults, map[string]int{
 	"workers":            4, // members of the group that shares the records
 	"subscribers":        2, // groups that each get all
 	"subscriber-members": 1, // of each of them

@@ -16,7 +16,7 @@ import (
 
 // The parameters of registers besides those of the feed, whose records nobody is
 // interested in.
-var registersDefaults = feedAnd(map[string]int{
+var registersDefaults = extend(feedDefaults, map[string]int{
 	"partitions":        2,
 	"producers":         1,
 	"pace-us":           50000,

@@ -10,7 +10,7 @@ import (
 )
 
 // The parameters of scale-out besides those of a feed.
-var scaleOutDefaults = feedAnd(map[string]int{
+var scaleOutDefaults = extend(feedDefaults, map[string]int{
 	"all-acks":       1,
 	"idempotent":     1,
 	"partitions":     6,

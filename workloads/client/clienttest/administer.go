@@ -68,6 +68,11 @@ func (c *Cluster) administer(req kmsg.Request, f Fault) kmsg.Response {
 		for _, rr := range req.Resources {
 			r := kmsg.NewIncrementalAlterConfigsResponseResource()
 			r.ResourceType, r.ResourceName = rr.ResourceType, rr.ResourceName
+			if rr.ResourceType == kmsg.ConfigResourceTypeBroker { // taken, and without effect
+				r.ErrorCode = f.Code
+				resp.Resources = append(resp.Resources, r)
+				continue
+			}
 			r.ErrorCode = c.topicCode(f, rr.ResourceName, func(topic *Topic) int16 {
 				for _, rc := range rr.Configs {
 					if rc.Op == kmsg.IncrementalAlterConfigOpDelete {
