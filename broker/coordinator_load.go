@@ -35,7 +35,7 @@ func (c *coordination) begin() {
 		}
 		level := env.Debug
 		if records > 0 {
-			level = env.Info
+			level = env.Detail
 		}
 		c.n.env.Trace.Event(level, "coordinator-loaded", env.S("partition", c.p.tp.String()), env.I("epoch", c.epoch),
 			env.I("records", records), env.I("us", int64(c.n.env.Clock.Now().Sub(began)/time.Microsecond)))

@@ -4,8 +4,8 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 
 // ConsumerGroupDescribe (key 69, versions 0-1; KIP-848) shows next-generation groups with
 // their members, assignments and target assignments. A group that does not exist or is
-// classic is GROUP_ID_NOT_FOUND. There are no ACLs: authorized operations are reported as
-// unknown.
+// classic is GROUP_ID_NOT_FOUND. There are no ACLs: whoever asks for authorized operations is
+// told all of them.
 //
 // It is decided in package coordinator/group, for each group by the shard that its id
 // hashes to; one that another broker coordinates is NOT_COORDINATOR.

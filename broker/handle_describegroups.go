@@ -4,8 +4,8 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 
 // DescribeGroups (key 15, versions 0-6; KIP-430, KIP-345, KIP-1043) shows classic groups
 // with their members and assignments. A group that does not exist is Dead, and from
-// version 6 on GROUP_ID_NOT_FOUND. There are no ACLs: authorized operations are reported as
-// unknown.
+// version 6 on GROUP_ID_NOT_FOUND. There are no ACLs: whoever asks for authorized operations is
+// told all of them.
 //
 // It is decided in package coordinator/group, for each group by the shard that its id
 // hashes to; one that another broker coordinates is NOT_COORDINATOR.
