@@ -69,6 +69,9 @@ type Sample struct {
 	// a consumer had it.
 	Ack      Histogram `json:"ack"`
 	EndToEnd Histogram `json:"end_to_end"`
+	// Lateness is how long after it was due, in ns, a record reached the client library:
+	// a client that is late measures itself. Empty if it is not known.
+	Lateness Histogram `json:"lateness"`
 
 	Timeline []Tick `json:"timeline,omitempty"`
 	Marks    []Mark `json:"marks,omitempty"`
