@@ -71,7 +71,7 @@ func (c *Compaction) Read(list []CleanedRecord) {
 		c.Next = r.Offset + 1
 		switch {
 		case r.Control:
-			c.end(&r)
+			c.Ended(r)
 		case r.Transactional:
 			c.open[r.ProducerID] = append(c.open[r.ProducerID], r)
 		default:
@@ -80,7 +80,8 @@ func (c *Compaction) Read(list []CleanedRecord) {
 	}
 }
 
-func (c *Compaction) end(marker *CleanedRecord) {
+// Ended takes a marker, in its turn or earlier.
+func (c *Compaction) Ended(marker CleanedRecord) {
 	records := c.open[marker.ProducerID]
 	delete(c.open, marker.ProducerID)
 	if len(records) == 0 {

@@ -32,7 +32,7 @@ type replicaLog struct {
 	powerLost bool
 	undecided undecided
 	// compaction is nil as long as nothing of the log was compacted.
-	compaction *invariant.Compaction
+	compaction *compaction
 	// changes are those not yet given to the checkers.
 	changes []invariant.Change
 	// told is the last state that the checkers got, while running.
