@@ -3,6 +3,7 @@
 //
 //   - scenario.go: a scenario and its variants. scenarios/ has those that are shipped.
 //   - result.go: samples of all targets, rates and repetitions. histogram.go: latencies.
+//   - measure.go: the numbers of a sample by which results are reported and compared.
 //
 // What runs a scenario lies below: load (an open loop of records due at fixed times),
 // target (what is measured: processes, one process, any broker at an address), simulated

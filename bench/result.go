@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
 	"time"
 )
 
@@ -127,6 +130,31 @@ func (s *Sample) KeptUp(groups int) bool {
 	}
 	want := s.Rate * s.Seconds * 0.99
 	return float64(s.Acked) >= want && (groups == 0 || float64(s.Received) >= want*float64(groups))
+}
+
+// ReadResult reads a file of a [Result].
+func ReadResult(path string) (*Result, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var r Result
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if r.Version != ResultVersion {
+		return nil, fmt.Errorf("%s: version %d of results, this program reads version %d", path, r.Version, ResultVersion)
+	}
+	return &r, nil
+}
+
+// Write writes the result as a file that [ReadResult] reads.
+func (r *Result) Write(path string) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o666)
 }
 
 // Now is a time as results have it.
