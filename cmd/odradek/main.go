@@ -22,6 +22,7 @@ deterministic simulation and for real.
   odradek run --seed 7        simulate a cluster under faults and judge it
   odradek hunt --count 1000   do that for many seeds
   odradek serve --data DIR    run the broker for ordinary Kafka clients
+  odradek bench run smoke     measure it
   odradek topic list          see and change topics
   odradek produce TOPIC       send lines of standard input
   odradek consume TOPIC       print records
@@ -49,7 +50,7 @@ deterministic simulation and for real.
 
 func addCommands(root *cobra.Command) {
 	root.AddCommand(runCommand(), huntCommand(), repeatCommand())
-	root.AddCommand(serveCommand())
+	root.AddCommand(serveCommand(), benchCommand())
 	root.AddCommand(topicCommand(), produceCommand(), consumeCommand(), groupCommand(), txnCommand())
 	root.AddCommand(reassignCommand(), featureCommand(), brokerCommand(), configCommand())
 }
