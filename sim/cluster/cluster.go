@@ -32,9 +32,11 @@ type Config struct {
 	Late int
 	// Properties are configs of every node, by Kafka's names, over [Properties].
 	Properties map[string]string
-	Net        netsim.Config
-	Disk       disk.Config
-	CPU        CPUModel
+	// Plain leaves [Properties] out: what is not set is as in Kafka.
+	Plain bool
+	Net   netsim.Config
+	Disk  disk.Config
+	CPU   CPUModel
 	// Trace is the lowest level of broker events that is recorded.
 	Trace env.Level
 	// RestartDelay is how long a process that gave up by itself (after an I/O error,
@@ -67,6 +69,8 @@ type Cluster struct {
 	Ended func(n *Node)
 	// Probe gives the observer of a process that starts; nil for none.
 	Probe func(n *Node) broker.Probe
+	// Env may put something between a process that starts and its machine; nil does not.
+	Env func(n *Node, e env.Env) env.Env
 }
 
 // Node is a machine that runs a broker.
@@ -97,7 +101,10 @@ func New(k *sim.Kernel, cfg Config) (*Cluster, error) {
 	}
 	for i, role := range roles {
 		id := i + 1
-		values := config.Values(maps.Clone(Properties()))
+		values := make(config.Values)
+		if !cfg.Plain {
+			maps.Copy(values, Properties())
+		}
 		maps.Copy(values, cfg.Properties)
 		values["node.id"] = strconv.Itoa(id)
 		values["process.roles"] = role
@@ -226,6 +233,9 @@ func (n *Node) Up() {
 		probe = n.c.Probe(n)
 	}
 	n.Start(func(e env.Env) {
+		if n.c.Env != nil {
+			e = n.c.Env(n, e)
+		}
 		n.Broker = broker.Start(&e, broker.Options{Config: n.config, Static: n.static, Failed: n.gaveUp, Probe: probe})
 	})
 }

@@ -15,11 +15,15 @@ type Config struct {
 	ReadLatency  time.Duration // a read that is not in the page cache
 	WriteLatency time.Duration // a read or write of the page cache, a truncation
 	SyncLatency  time.Duration // a flush of the device's cache
-	MetaLatency  time.Duration // open, mkdir, rename, remove, list
-	ReadBytes    int64         // bandwidth of reads from the device, bytes/s
-	CacheBytes   int64         // bandwidth of the page cache, bytes/s
-	SyncBytes    int64         // bandwidth of writing dirty pages, bytes/s
-	Capacity     int64         // bytes; 0 is unlimited
+	// SyncQuantiles replaces SyncLatency where an average says too little: latencies of
+	// flushes as measured, sorted, at equal shares from the least to the greatest. What is
+	// drawn lies between two neighbours.
+	SyncQuantiles []time.Duration
+	MetaLatency   time.Duration // open, mkdir, rename, remove, list
+	ReadBytes     int64         // bandwidth of reads from the device, bytes/s
+	CacheBytes    int64         // bandwidth of the page cache, bytes/s
+	SyncBytes     int64         // bandwidth of writing dirty pages, bytes/s
+	Capacity      int64         // bytes; 0 is unlimited
 }
 
 // DefaultConfig is a data-centre NVMe drive.
@@ -85,6 +89,18 @@ func (d *Device) latency(base time.Duration) time.Duration {
 		return 0
 	}
 	return (base + time.Duration(d.random.Uint64N(uint64(base)/4+1))) * time.Duration(d.slow)
+}
+
+// flushLatency draws how long a flush takes besides its bytes.
+func (d *Device) flushLatency() time.Duration {
+	q := d.cfg.SyncQuantiles
+	if len(q) < 2 {
+		return d.latency(d.cfg.SyncLatency)
+	}
+	const steps = 1 << 20
+	at := d.random.Uint64N(uint64(len(q)-1) * steps)
+	i, part := at/steps, at%steps
+	return (q[i] + (q[i+1]-q[i])*time.Duration(part)/steps) * time.Duration(d.slow)
 }
 
 // transfer is how long n bytes take.

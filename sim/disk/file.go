@@ -108,7 +108,7 @@ func (f *file) Sync(done func(error)) {
 	d := f.d
 	due := d.through(max(o.submit, f.ino.lastEnd), f.ino.unsynced, d.cfg.SyncBytes)
 	f.ino.unsynced = 0
-	f.ordered(o, due.Add(d.latency(d.cfg.SyncLatency)))
+	f.ordered(o, due.Add(d.flushLatency()))
 }
 
 // Truncate implements env.File.

@@ -20,7 +20,7 @@ func (m *mount) tree(o *op) {
 	start := max(o.submit, m.d.treeEnd)
 	due := start.Add(m.d.latency(m.d.cfg.MetaLatency))
 	if o.kind == OpSyncDir {
-		due = m.d.through(due, pageSize, m.d.cfg.SyncBytes).Add(m.d.latency(m.d.cfg.SyncLatency))
+		due = m.d.through(due, pageSize, m.d.cfg.SyncBytes).Add(m.d.flushLatency())
 	}
 	// Strictly later than the one before: order must not depend on a tie-break.
 	m.d.treeEnd = max(due, m.d.treeEnd+1)
