@@ -22,8 +22,7 @@ type System interface {
 	// Restart starts what was killed on the same address and data, and returns when it
 	// answers clients.
 	Restart(node int32) error
-	// Close ends everything, and removes the data unless they are in a directory that the
-	// caller gave.
+	// Close ends everything and removes the data.
 	Close() error
 }
 
@@ -40,8 +39,8 @@ type Options struct {
 	// default, but for the internal topics in a cluster too small for it: they have as many
 	// replicas as there are brokers.
 	BrokerConfig map[string]string
-	// Dir is where data and logs go: made if missing, kept by Close. "" is a new temporary
-	// directory, which Close removes.
+	// Dir is on the disk to be used: data and logs go into a new directory in it. It is made
+	// if it is missing; "" is the system's for temporary files.
 	Dir string
 	// Binary is the odradek program that Processes runs, "" this one.
 	Binary string

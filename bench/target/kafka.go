@@ -1,0 +1,73 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+
+	"odradek/bench"
+	"odradek/bench/kafka"
+)
+
+// ErrNotInstalled is what Kafka's error wraps when Java or Maven is missing.
+var ErrNotInstalled = kafka.ErrNotInstalled
+
+// Kafka starts a cluster of Apache Kafka's brokers in KRaft mode, each a process of its own, on
+// loopback. Its storage is formatted before the clock of the start runs.
+func Kafka(o Options) (System, error) {
+	o.Brokers = max(1, o.Brokers)
+	if o.CacheDir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return nil, err
+		}
+		o.CacheDir = filepath.Join(dir, "odradek-bench")
+	}
+	installed, err := kafka.Open(o.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	// Kafka's controllers have listeners of their own.
+	addrs, err := freeAddrs(2 * o.Brokers)
+	if err != nil {
+		return nil, err
+	}
+	clients, controllers := addrs[:o.Brokers], addrs[o.Brokers:]
+	p, err := newPlace(o)
+	if err != nil {
+		return nil, err
+	}
+	name := "Kafka, 1 broker"
+	if o.Brokers > 1 {
+		name = fmt.Sprintf("Kafka, %d brokers", o.Brokers)
+	}
+	c := &cluster{info: bench.Target{Name: o.name(name), Mode: "disk", Version: kafka.Version()}, place: p}
+	for i, addr := range clients {
+		id := i + 1
+		configs := o.brokerConfig()
+		configs["node.id"] = strconv.Itoa(id)
+		configs["process.roles"] = "broker,controller"
+		configs["listeners"] = "PLAINTEXT://" + addr + ",CONTROLLER://" + controllers[i]
+		configs["advertised.listeners"] = "PLAINTEXT://" + addr
+		configs["controller.listener.names"] = "CONTROLLER"
+		configs["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+		configs["controller.quorum.voters"] = voters(controllers)
+		configs["log.dirs"] = p.of(id, "")
+		properties := p.of(id, ".properties")
+		err := writeProperties(properties, configs)
+		if err == nil {
+			err = installed.Format(properties)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("kafka: broker %d: %w", id, err), p.remove())
+		}
+		c.nodes = append(c.nodes, &processNode{
+			address: addr, logFile: p.of(id, ".log"),
+			command: func() *exec.Cmd { return installed.Broker(properties, o.Heap) },
+		})
+	}
+	return bringUp(c)
+}
