@@ -1,9 +1,7 @@
 package harness
 
 import (
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"path"
 	"strconv"
 	"strings"
@@ -73,23 +71,23 @@ func (v *invariants) recordsOf(d *disk.Device, tp wire.TopicPartition, base, fro
 
 // recordsIn reads those of one file. end is the offset behind its last batch, or behind to.
 func (v *invariants) recordsIn(d *disk.Device, file string, from, to wire.Offset, end *wire.Offset) (list []invariant.CleanedRecord) {
-	eachBatch(d, file, func(h *wire.BatchHeader, bytes func() []byte) bool {
+	var err error // what cannot be read is missing, and that is found
+	for h, batch := range wire.Batches(v.content(d, file), wire.AllowTruncated, &err) {
 		*end = h.NextOffset()
 		if h.BaseOffset >= to {
-			return false
+			break
 		}
 		if h.LastOffset() < from || h.Count == 0 {
-			return true
+			continue
 		}
 		b := invariant.CleanedRecord{Transactional: h.Transactional(), ProducerID: h.ProducerID}
 		if at, set := h.DeleteHorizon(); set {
 			b.Horizon = at
 		}
-		raw := bytes()
-		if end, ok, err := wire.ReadEndMarker(h, raw); err == nil && ok {
+		if end, ok, err := wire.ReadEndMarker(&h, batch); err == nil && ok {
 			b.Control, b.Commit = true, end.Commit
 		}
-		eachRecord(v.codec, raw, func(r *wire.Record) {
+		eachRecord(v.codec, batch, func(r *wire.Record) {
 			if r.Offset < from || r.Offset >= to {
 				return
 			}
@@ -100,9 +98,22 @@ func (v *invariants) recordsIn(d *disk.Device, file string, from, to wire.Offset
 			}
 			list = append(list, x)
 		})
-		return true
-	})
+	}
 	return list
+}
+
+// content is a whole file, until the next one is read.
+func (v *invariants) content(d *disk.Device, file string) []byte {
+	if v.buffer == nil {
+		v.buffer = make([]byte, 16<<10)
+	}
+	for {
+		n := d.Peek(file, v.buffer, 0)
+		if n < len(v.buffer) {
+			return v.buffer[:n]
+		}
+		v.buffer = make([]byte, 2*len(v.buffer))
+	}
 }
 
 func segmentFile(tp wire.TopicPartition, base wire.Offset) string {
@@ -119,30 +130,26 @@ func baseOffset(name string) wire.Offset {
 }
 
 func contentOf(r *wire.Record) uint64 {
-	h := fnv.New64a()
-	part := func(b []byte) {
-		var size [8]byte
-		n := int64(len(b))
-		if b == nil {
-			n = -1
-		}
-		binary.BigEndian.PutUint64(size[:], uint64(n))
-		h.Write(size[:])
-		h.Write(b)
-	}
-	part(r.Key)
-	part(r.Value)
-	part(binary.BigEndian.AppendUint64(nil, uint64(r.Timestamp)))
+	h := add(add(uint64(r.Timestamp), r.Key), r.Value)
 	for _, x := range r.Headers() {
-		part([]byte(x.Key))
-		part(x.Value)
+		h = add(add(h, []byte(x.Key)), x.Value)
 	}
-	return h.Sum64()
+	return h
 }
 
 // digest is never 0.
-func digest(key []byte) uint64 {
-	h := fnv.New64a()
-	h.Write(key)
-	return h.Sum64() | 1
+func digest(key []byte) uint64 { return add(0, key) | 1 }
+
+// add extends a digest by a part, or by its absence, which is not the same as an empty one.
+func add(h uint64, part []byte) uint64 {
+	const prime = 1099511628211 // of FNV-1a
+	n := uint64(len(part))
+	if part == nil {
+		n = 1 << 63
+	}
+	h = (h ^ n) * prime
+	for _, b := range part {
+		h = (h ^ uint64(b)) * prime
+	}
+	return h ^ h>>32
 }

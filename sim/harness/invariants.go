@@ -48,6 +48,7 @@ type invariants struct {
 	parts   map[storage.Partition]*partition
 	names   map[wire.TopicPartition]wire.UUID // of the first topic with that name
 	codec   *wire.Codec
+	buffer  []byte // of content
 	suspect func(tp wire.TopicPartition, n wire.NodeID) bool
 
 	// What the node with the newest metadata has.
