@@ -36,6 +36,10 @@ type Config struct {
 	ResetTimestamp int64
 	// CheckCRC verifies each batch's checksum.
 	CheckCRC bool
+	// DrainFirst asks a node for nothing while there is something of its that Take has not
+	// given, as franz-go does. The Java consumer asks for its other partitions meanwhile,
+	// and so may wait for those with the one that is busy left out.
+	DrainFirst bool
 	// FetchEpochs puts the epoch of the last record read into Fetch (version 12
 	// on), so that the broker can report divergence in the answer. The Java
 	// consumer leaves it out and relies on OffsetForLeaderEpoch alone.

@@ -22,6 +22,7 @@ type readyPartition struct {
 func (c *Core) Poll(now int64) []attempt.Request {
 	c.deadline = cluster.Never
 	ready := c.ready[:0]
+	var undrained []wire.NodeID
 	for _, p := range c.parts {
 		if p.state == stopped || p.state == awaiting {
 			continue
@@ -39,6 +40,9 @@ func (c *Core) Poll(now int64) []attempt.Request {
 		// Also while a request is under way: an answer of the old leader must not count.
 		p.meetLeader(leader.Epoch)
 		if p.pending != 0 || p.state == fetching && !p.data.empty() {
+			if c.cfg.DrainFirst && p.pending == 0 {
+				undrained = append(undrained, leader.Leader)
+			}
 			continue
 		}
 		if p.notBefore > now {
@@ -66,7 +70,7 @@ func (c *Core) Poll(now int64) []attempt.Request {
 			reqs = append(reqs, c.offsetsForEpochs(node, parts))
 		case fetching:
 			// One fetch at a time from a node: the next one picks up what this leaves.
-			if !c.fetchingFrom[node] {
+			if !c.fetchingFrom[node] && !slices.Contains(undrained, node) {
 				reqs = append(reqs, c.fetch(node, parts))
 			}
 		}
