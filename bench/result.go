@@ -65,6 +65,8 @@ type Sample struct {
 	// often than sent, over the whole run. -1 is not counted.
 	Lost       int64 `json:"lost"`
 	Duplicated int64 `json:"duplicated"`
+	// CatchUp is how many records the catch-up readers read in the time measured.
+	CatchUp int64 `json:"catch_up,omitempty"`
 	// Bytes of the values acknowledged.
 	Bytes int64 `json:"bytes"`
 
@@ -72,8 +74,9 @@ type Sample struct {
 	// a consumer had it.
 	Ack      Histogram `json:"ack"`
 	EndToEnd Histogram `json:"end_to_end"`
-	// Lateness is how long after it was due, in ns, a record reached the client library:
-	// a client that is late measures itself. Empty if it is not known.
+	// Lateness is how long after it was due, in ns, a record reached the client library,
+	// without what the system made the client wait: a client that is late measures itself.
+	// Empty if it is not known.
 	Lateness Histogram `json:"lateness"`
 
 	Timeline []Tick `json:"timeline,omitempty"`
