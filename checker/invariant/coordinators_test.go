@@ -186,6 +186,16 @@ func TestPlantedViolationsOfTransactions(t *testing.T) {
 			r.ID, r.Offset, r.ProducerID = "x", 3, 7
 			return append(a, c.Committed(r)...)
 		}, ""},
+		{"an epoch is given out again, and a partition that has seen a newer one refuses its marker", func(c *Transactions) []Violation {
+			a := log(c, step(TransactionEmpty, 9, 0))
+			c.Excuse(wire.TopicPartition{})
+			return append(a, log(c, step(TransactionOngoing, 9, 1), step(TransactionPrepareAbort, 9, 1), step(TransactionCompleteAbort, 9, 0))...)
+		}, ""},
+		{"a newer epoch than before the loss has no marker", func(c *Transactions) []Violation {
+			a := log(c, step(TransactionEmpty, 9, 0))
+			c.Excuse(wire.TopicPartition{})
+			return append(a, log(c, step(TransactionOngoing, 10, 1), step(TransactionPrepareAbort, 10, 1), step(TransactionCompleteAbort, 10, 0))...)
+		}, MarkerWritten},
 		{"a marker of the transaction before counts as its own", func(c *Transactions) []Violation {
 			c.MarkerCommitted(marker(0, 0, 5, true))
 			return log(c, step(TransactionEmpty, 0, 0), step(TransactionOngoing, 0, 1), step(TransactionPrepareCommit, 0, 1), step(TransactionCompleteCommit, 0, 0))

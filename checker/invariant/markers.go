@@ -25,6 +25,8 @@ type outcomes struct {
 	// lost is when a partition was excused, in the number of decisions before.
 	lost      map[wire.TopicPartition]int
 	decisions int
+	// again are the producers whose epochs up to one may have been given out twice.
+	again map[int64]int16
 }
 
 type decision struct {
@@ -49,7 +51,7 @@ type marker struct {
 }
 
 func newOutcomes() outcomes {
-	return outcomes{decided: make(map[identity]*decision), markers: make(map[markedBy]marker), lost: make(map[wire.TopicPartition]int)}
+	return outcomes{decided: make(map[identity]*decision), markers: make(map[markedBy]marker), lost: make(map[wire.TopicPartition]int), again: make(map[int64]int16)}
 }
 
 // decide takes note of a decision. No marker that was written before it tells of it.
@@ -78,6 +80,9 @@ func (o *outcomes) decide(r *TransactionRecord) {
 
 // complete checks the markers of a transaction that is said to be complete.
 func (o *outcomes) complete(f *findings, prepared *TransactionRecord) {
+	if epoch, ok := o.again[prepared.ProducerID]; ok && prepared.Epoch <= epoch {
+		return
+	}
 	d := o.decided[identity{prepared.ProducerID, prepared.Epoch}]
 	for _, tp := range prepared.Partitions {
 		if at, lost := o.lost[tp]; lost && at >= d.number {

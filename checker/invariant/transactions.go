@@ -111,6 +111,8 @@ type Transactions struct {
 	// blank are the shards that have lost records: what a transactional id there was
 	// before its next record is not known.
 	blank map[wire.TopicPartition]bool
+	// newest is the newest epoch of each producer id, and the shard that gave it out.
+	newest map[int64]given
 	outcomes
 }
 
@@ -119,11 +121,16 @@ type identity struct {
 	epoch int16
 }
 
+type given struct {
+	shard wire.TopicPartition
+	epoch int16
+}
+
 // NewTransactions knows none.
 func NewTransactions() *Transactions {
 	return &Transactions{
 		ids: make(map[string]*TransactionRecord), seen: make(map[wire.TopicPartition]wire.Offset),
-		owners: make(map[int64]string), grants: make(map[identity]string), blank: make(map[wire.TopicPartition]bool),
+		owners: make(map[int64]string), grants: make(map[identity]string), blank: make(map[wire.TopicPartition]bool), newest: make(map[int64]given),
 		outcomes: newOutcomes(),
 	}
 }
@@ -156,6 +163,7 @@ func (c *Transactions) Committed(r TransactionRecord) []Violation {
 		f.add(TransactionWhole, nil, "%v with partitions %v follows %v with %v, at offset %d of %v", r.State, r.Partitions, from, before.Partitions, r.Offset, r.Shard)
 	}
 	c.own(f, r.ProducerID, "transactional id "+r.ID)
+	c.newest[r.ProducerID] = given{r.Shard, max(r.Epoch, c.newest[r.ProducerID].epoch)}
 	if r.Epoch < 0 && r.ProducerID >= 0 || before != nil && before.ProducerID == r.ProducerID && r.Epoch < before.Epoch {
 		was := int16(-1)
 		if before != nil {
@@ -211,7 +219,14 @@ func (c *Transactions) Granted(g Grant) []Violation {
 
 // Excuse forgets a shard's transactions: the fault plan allows that their records are lost.
 func (c *Transactions) Excuse(shard wire.TopicPartition) {
-	clear(c.grants) // an epoch that was given out may be given out again
+	// An epoch that was given out may be given out again. A partition that has seen a newer
+	// one then refuses its marker.
+	clear(c.grants)
+	for id, n := range c.newest { //odradek:unordered each on its own
+		if n.shard == shard {
+			c.again[id] = n.epoch
+		}
+	}
 	c.blank[shard] = true
 	delete(c.seen, shard)
 	for id, r := range c.ids { //odradek:unordered each on its own
