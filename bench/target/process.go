@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -14,8 +15,7 @@ import (
 //
 // States: running -> ended, by kill or by itself.
 type process struct {
-	cmd     *exec.Cmd
-	started time.Time
+	cmd *exec.Cmd
 	// exited is closed after its end; exit and the cmd's ProcessState are valid then.
 	exited chan struct{}
 	exit   error
@@ -30,15 +30,21 @@ func launch(cmd *exec.Cmd, log string) (*process, error) {
 	defer f.Close() // the process has its own
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.SysProcAttr = ownProcess()
-	p := &process{cmd: cmd, started: time.Now(), exited: make(chan struct{})}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	started := make(chan error)
 	go func() {
-		p.exit = cmd.Wait()
-		close(p.exited)
+		// Linux takes the end of the thread that has started a process for the end of its
+		// parent (see ownProcess): the thread must live as long as the process.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.exit = cmd.Wait()
+			close(p.exited)
+		}
 	}()
-	return p, nil
+	return p, <-started
 }
 
 // kill ends the process as kill -9 does, and waits for the end.
