@@ -11,10 +11,10 @@ import (
 	"odradek/bench"
 )
 
-// benchLine runs odradek bench in this process.
+// benchLine runs what reads results, and the gate, in this process.
 func benchLine(args ...string) (stdout string, err error) {
 	root := &cobra.Command{Use: "odradek", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(benchCommand())
+	root.AddCommand(family(&cobra.Command{Use: "bench"}, benchReportCommand(), benchGateCommand()))
 	var out bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(&out)
