@@ -4,7 +4,8 @@
 //   - reports.go: [Figures], which makes every figure that the data allow.
 //   - data.go: results of one scenario put together; medians and their spread.
 //   - latency.go, prediction.go, timeline.go, cdf.go, cost.go, failover.go: one kind each.
-//   - figure.go: the page: title, what ran, legend, panels, notes. panel.go: one panel.
+//   - figure.go: the page: title, what ran, legend, panels, notes. panel.go: one panel, its
+//     axes, lines and points. event.go: what happened, over time.
 //   - axis.go: ticks and numbers. words.go: what ran, where. style.go: fonts, colours,
 //     markers, dashes.
 //

@@ -63,33 +63,47 @@ var flagStyle = words(8, pale)
 func (p *panel) flagged(events []event) []event {
 	events = slices.DeleteFunc(slices.Clone(events), func(e event) bool { return e.at < p.x.lo || e.at > p.x.hi })
 	// Of panels over the whole width of the page, nearly.
-	perSecond := (pageWidth - 2*margin - 50) / vg.Length(p.x.hi-p.x.lo)
+	const width = pageWidth - 2*margin - 50
+	perSecond := width / vg.Length(p.x.hi-p.x.lo)
 	type taken struct{ from, to vg.Length }
 	var used [flagRows][]taken
-	// From right to left: words reach right, over the lines of later events unless they
-	// are above their flags.
-	for i := len(events) - 1; i >= 0; i-- {
+	put := func(e *event) {
+		at := vg.Length(e.at-p.x.lo) * perSecond
+		words, pole := taken{at + 1.5, at + flagStyle.Width(e.what) + 8}, taken{at - 1, at + 1}
+		if e.left {
+			words = taken{at - flagStyle.Width(e.what) - 8, at - 1.5}
+		}
+		free := func(row int, what taken) bool {
+			return !slices.ContainsFunc(used[row], func(t taken) bool { return what.from < t.to && what.to > t.from })
+		}
+		for row := 0; row < flagRows && free(row, pole); row++ {
+			if !free(row, words) {
+				continue
+			}
+			for below := range row + 1 {
+				used[below] = append(used[below], pole)
+			}
+			used[row] = append(used[row], words)
+			e.row = row
+			p.head = max(p.head, vg.Length(row+1)*flagHeight+2)
+			return
+		}
+		// There is no room for its words; its line still shows when.
+		e.what = ""
+	}
+	// Those at the right edge reach left, over the lines of earlier ones, unless these have
+	// lower flags; those elsewhere reach right, over the lines of later ones.
+	for i := range events {
 		e := &events[i]
-		at, width := vg.Length(e.at-p.x.lo)*perSecond, flagStyle.Width(e.what)+8
-		span := taken{at, at + width}
-		if span.to > vg.Length(p.x.hi-p.x.lo)*perSecond {
-			e.left, span = true, taken{at - width, at}
+		e.left = vg.Length(e.at-p.x.lo)*perSecond+flagStyle.Width(e.what)+8 > width
+		if e.left {
+			put(e)
 		}
-		clash := func(t taken) bool { return span.from < t.to && span.to > t.from }
-		for e.row < flagRows && slices.ContainsFunc(used[e.row], clash) {
-			e.row++
+	}
+	for i := len(events) - 1; i >= 0; i-- {
+		if !events[i].left {
+			put(&events[i])
 		}
-		if e.row == flagRows {
-			// There is no room for its words; its line still shows when.
-			e.what, e.row = "", 0
-			continue
-		}
-		// Its line passes through all rows below.
-		for row := range e.row {
-			used[row] = append(used[row], taken{at - 1, at + 1})
-		}
-		used[e.row] = append(used[e.row], span)
-		p.head = max(p.head, vg.Length(e.row+1)*flagHeight+2)
 	}
 	return events
 }
@@ -101,7 +115,7 @@ func (p *panel) events(list []event) {
 		toX, _ := plt.Transforms(&c)
 		for _, e := range list {
 			x := toX(e.at)
-			if p.head == 0 {
+			if p.head == 0 || e.what == "" {
 				c.StrokeLine2(e.style, x, c.Min.Y, x, c.Max.Y)
 				continue
 			}
