@@ -96,6 +96,7 @@ func (p *producing) run(t *env.Task, c *client.Client, first, step int) error {
 		}
 		if p.now() < due {
 			t.Sleep(p.env.Clock, max(due.Sub(p.now()), shortestPause)+p.profile.Network.TimerSlack)
+			p.process.charge(p.process.costs.Wake)
 			p.turn = 0
 		}
 		if !p.hand(t, due) {

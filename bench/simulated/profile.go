@@ -87,6 +87,8 @@ type Costs struct {
 	Requests map[string]time.Duration `yaml:"requests"`
 	// Answer is what it costs to take the answer to one's own request.
 	Answer time.Duration `yaml:"answer"`
+	// Wake is what it costs a client to wake up for the next record.
+	Wake time.Duration `yaml:"wake"`
 	// ProduceRecord and ConsumeRecord are a client's costs of a record.
 	ProduceRecord Cost `yaml:"produceRecord"`
 	ConsumeRecord Cost `yaml:"consumeRecord"`
@@ -258,4 +260,16 @@ func Calibrated() (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, "odradek", ThisMachine+".yaml"), nil
+}
+
+// Text is the profile as a file.
+func (p *Profile) Text() ([]byte, error) { return yaml.Marshal(p) }
+
+// Again is the profile as it is read back, after its fields were changed.
+func (p *Profile) Again() (Profile, error) {
+	text, err := p.Text()
+	if err != nil {
+		return Profile{}, err
+	}
+	return ParseProfile(text)
 }
