@@ -29,6 +29,14 @@ func (g *group) join(ctx context.Context, paused bool) error {
 			}
 		}
 	}
+	// Kafka's consumer commits all that was polled before it gives partitions up; of what
+	// it could not commit, the next one's duplicates tell.
+	revoked := func(ctx context.Context, cl *kgo.Client, of map[string][]int32) {
+		if err := cl.CommitUncommittedOffsets(ctx); err != nil {
+			g.trouble(err)
+		}
+		count(-1)(ctx, cl, of)
+	}
 	// Before it joins: it may be assigned partitions at once.
 	g.mu.Lock()
 	g.members = append(g.members, m)
@@ -39,7 +47,8 @@ func (g *group) join(ctx context.Context, paused bool) error {
 		kgo.ConsumerGroup(g.name), kgo.ConsumeTopics(g.topic),
 		// The topic is new: from its start nothing is missed, whoever is first.
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.OnPartitionsAssigned(count(1)), kgo.OnPartitionsRevoked(count(-1)), kgo.OnPartitionsLost(count(-1)),
+		kgo.GreedyAutoCommit(),
+		kgo.OnPartitionsAssigned(count(1)), kgo.OnPartitionsRevoked(revoked), kgo.OnPartitionsLost(count(-1)),
 	)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestShippedScenariosAreValidAndNamedAsTheirFiles(t *testing.T) {
 			if s.Name != name || s.Description == "" {
 				t.Errorf("%s: its name is %q, its description %q", name, s.Name, s.Description)
 			}
-			if d := s.WarmupDuration + s.TestDuration; d > 15*time.Second {
+			if d := s.WarmupDuration + s.TestDuration; d > 20*time.Second {
 				t.Errorf("%s: a repetition takes %v", s.Title(), d)
 			}
 		}
