@@ -120,6 +120,71 @@ func (it *Records) Err() error { return it.err }
 // readRecord decodes the record at the start of b, except for the fields that
 // depend on the batch, and returns its timestamp delta and what follows it.
 func readRecord(b []byte, r *Record) (timestampDelta int64, rest []byte, err error) {
+	if delta, end := readPlainRecord(b, r); end > 0 {
+		return delta, b[end:], nil
+	}
+	return readAnyRecord(b, r)
+}
+
+// readPlainRecord is readAnyRecord for what nearly every record is: one without headers whose
+// numbers take at most four bytes. end is 0 if it is something else, or nothing valid. A batch
+// may have a hundred thousand records: this takes a third of the time.
+func readPlainRecord(b []byte, r *Record) (timestampDelta int64, end int) {
+	size, at := shortVarint(b, 0)
+	if at == 0 || size < 0 || size > len(b)-at {
+		return 0, 0
+	}
+	end = at + size
+	b = b[:end]
+	at++ // attributes, of which none is defined
+	ts, at := shortVarint(b, at)
+	if at == 0 {
+		return 0, 0
+	}
+	delta, at := shortVarint(b, at)
+	if at == 0 {
+		return 0, 0
+	}
+	key, at := shortBytes(b, at)
+	if at == 0 {
+		return 0, 0
+	}
+	value, at := shortBytes(b, at)
+	if at == 0 || at != end-1 || b[at] != 0 {
+		return 0, 0
+	}
+	r.OffsetDelta, r.Key, r.Value, r.NumHeaders, r.headers = int32(delta), key, value, 0, b[end:]
+	return int64(ts), end
+}
+
+// shortVarint reads a zigzag number of at most four bytes at b[at:], and returns where it ends,
+// 0 if it is none.
+func shortVarint(b []byte, at int) (v, next int) {
+	var u uint32
+	for shift := 0; shift < 28 && at < len(b); shift += 7 {
+		c := b[at]
+		at++
+		u |= uint32(c&0x7f) << shift
+		if c < 0x80 {
+			return int(int32(u>>1) ^ -int32(u&1)), at
+		}
+	}
+	return 0, 0
+}
+
+// shortBytes reads bytes behind their length, which is -1 for null.
+func shortBytes(b []byte, at int) (v []byte, next int) {
+	n, at := shortVarint(b, at)
+	switch {
+	case at == 0 || n < -1 || n > len(b)-at:
+		return nil, 0
+	case n < 0:
+		return nil, at
+	}
+	return b[at : at+n : at+n], at + n
+}
+
+func readAnyRecord(b []byte, r *Record) (timestampDelta int64, rest []byte, err error) {
 	size, n := kbin.Varint(b)
 	if n <= 0 || size < 0 || int(size) > len(b)-n {
 		return 0, b, fmt.Errorf("%w: size %d with %d bytes left", ErrInvalidRecord, size, len(b))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -289,6 +290,35 @@ func FuzzValidate(f *testing.F) {
 		}
 		if recs.Err() != nil || n != h.Count {
 			t.Fatalf("%d records of %d: %v", n, h.Count, recs.Err())
+		}
+	})
+}
+
+// FuzzRecord holds the short way through a record against the long one.
+func FuzzRecord(f *testing.F) {
+	for name := range clientCodecs {
+		b := fixtureBatch(f, name)
+		f.Add(b[BatchHeaderSize:])
+	}
+	f.Add([]byte{12, 0, 0, 0, 1, 1, 0})            // nulls
+	f.Add([]byte{12, 0, 0, 0, 0, 0, 0})            // empty
+	f.Add([]byte{0x8e, 0, 0, 0, 0x80, 0, 1, 1, 0}) // longer numbers than need be
+	f.Add([]byte{14, 0, 0, 0, 3, 1, 0, 0})         // a length of -2
+	f.Add([]byte{20, 0, 1, 2, 1, 1, 2, 2, 'h', 1}) // a header
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for range 100 {
+			var short, long Record
+			delta, end := readPlainRecord(b, &short)
+			want, rest, err := readAnyRecord(b, &long)
+			if end > 0 {
+				if err != nil || delta != want || len(b)-end != len(rest) || !reflect.DeepEqual(short, long) {
+					t.Fatalf("%x: short %d, %d, %+v; long %d, %d left, %+v, %v", b, delta, end, short, want, len(rest), long, err)
+				}
+			}
+			if err != nil {
+				return
+			}
+			b = rest
 		}
 	})
 }
