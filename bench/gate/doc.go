@@ -5,7 +5,8 @@
 // virtual time. baseline.json has those numbers, and is reviewed as code is: one more of
 // anything is a difference that somebody explains, and writes down with --update.
 //
-//   - scenarios.yaml: what is run, a variant for every path through the broker.
+//   - scenarios.yaml: what is run, a variant for every path through the broker;
+//     profile.yaml: on what machines.
 //   - baseline.go: the numbers of all scenarios, and their file.
 //   - difference.go: what is not as it was, for people.
 //
