@@ -182,10 +182,13 @@ func millis(ms float64) string {
 	return digits(ms) + " ms"
 }
 
-// percent is a ratio as a deviation from 1.
-func percent(ratio float64) string {
-	d := math.Round((ratio - 1) * 100)
-	switch {
+// deviation is how far a ratio is from 1.
+func deviation(ratio float64) string {
+	switch d := math.Round((ratio - 1) * 100); {
+	case ratio >= 2:
+		return brief(ratio) + "× too high"
+	case ratio <= 0.5:
+		return brief(1/ratio) + "× too low"
 	case d < 0:
 		return "\u2212" + number(-d) + " %"
 	case d > 0:

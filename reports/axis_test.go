@@ -60,7 +60,8 @@ func TestNumbersForPeople(t *testing.T) {
 		{number(0.30000000000000004), "0.3"}, {number(1234567), "1\u2009234\u2009567"}, {number(5000), "5000"}, {number(-2), "\u22122"}, {number(1e-17), "0"},
 		{count(999), "999"}, {count(20_000), "20.0 k"}, {count(412_345), "412 k"}, {count(999_700), "1.00 M"},
 		{millis(0.123), "0.123 ms"}, {millis(1234), "1.23 s"}, {millis(45.6), "45.6 ms"},
-		{brief(10), "10"}, {brief(12.345), "12.3"}, {percent(1.254), "+25 %"}, {percent(0.8), "\u221220 %"}, {percent(1.001), "0 %"},
+		{brief(10), "10"}, {brief(12.345), "12.3"}, {deviation(1.254), "+25 %"}, {deviation(0.8), "\u221220 %"}, {deviation(1.001), "0 %"},
+		{deviation(36.43), "36.4× too high"}, {deviation(0.25), "4× too low"},
 		{slug("1KiB", "acks=all, flush", "", "cdf"), "1kib-acks-all-flush-cdf"}, {slug("../x"), "x"},
 	} {
 		if test.got != test.want {

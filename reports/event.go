@@ -54,58 +54,82 @@ func eventsOf(list []watched, near float64) []event {
 const (
 	flagHeight = 11
 	flagRows   = 8
+	flagRunes  = 48
 )
 
 var flagStyle = words(8, pale)
 
-// flagged gives each event within a panel's times a row for its flag, so that no words
-// are written over others or over a line, and the panel the room for it.
+// flagged gives the events within a panel's times rows for their flags, so that no words
+// are written over others or over a line, and the panel the room for them. If there are
+// too many, some lose their words; their lines still show when.
 func (p *panel) flagged(events []event) []event {
 	events = slices.DeleteFunc(slices.Clone(events), func(e event) bool { return e.at < p.x.lo || e.at > p.x.hi })
+	for i, e := range events {
+		// An error's whole text may be among them.
+		if r := []rune(e.what); len(r) > flagRunes {
+			events[i].what = string(r[:flagRunes-1]) + "…"
+		}
+	}
+	best, most, fewest := events, -1, 0
+	// The flags of the first so many reach right, the others left: all of them right, if
+	// that does as well.
+	for right := len(events); right >= 0; right-- {
+		list, told, rows := p.flags(events, right)
+		if told > most || told == most && rows < fewest {
+			best, most, fewest = list, told, rows
+		}
+	}
+	if fewest > 0 {
+		p.head = vg.Length(fewest)*flagHeight + 2
+	}
+	return best
+}
+
+// stretch is from one place to another.
+type stretch struct{ from, to vg.Length }
+
+func (s stretch) free(of []stretch) bool {
+	return !slices.ContainsFunc(of, func(t stretch) bool { return s.from < t.to && s.to > t.from })
+}
+
+// flags lays out flags, and says how many got words, in how many rows.
+func (p *panel) flags(events []event, right int) (list []event, told, rows int) {
+	list = slices.Clone(events)
 	// Of panels over the whole width of the page, nearly.
 	const width = pageWidth - 2*margin - 50
 	perSecond := width / vg.Length(p.x.hi-p.x.lo)
-	type taken struct{ from, to vg.Length }
-	var used [flagRows][]taken
+	var written, poles [flagRows][]stretch
 	put := func(e *event) {
-		at := vg.Length(e.at-p.x.lo) * perSecond
-		words, pole := taken{at + 1.5, at + flagStyle.Width(e.what) + 8}, taken{at - 1, at + 1}
+		at, reach := vg.Length(e.at-p.x.lo)*perSecond, flagStyle.Width(e.what)+8
+		words, pole := stretch{at + 1.5, at + reach}, stretch{at - 1, at + 1}
 		if e.left {
-			words = taken{at - flagStyle.Width(e.what) - 8, at - 1.5}
+			words = stretch{at - reach, at - 1.5}
 		}
-		free := func(row int, what taken) bool {
-			return !slices.ContainsFunc(used[row], func(t taken) bool { return what.from < t.to && what.to > t.from })
-		}
-		for row := 0; row < flagRows && free(row, pole); row++ {
-			if !free(row, words) {
+		inside := words.from >= 0 && words.to <= width
+		for row := 0; inside && row < flagRows && pole.free(written[row]); row++ {
+			if !words.free(written[row]) || !words.free(poles[row]) {
 				continue
 			}
 			for below := range row + 1 {
-				used[below] = append(used[below], pole)
+				poles[below] = append(poles[below], pole)
 			}
-			used[row] = append(used[row], words)
+			written[row] = append(written[row], words)
 			e.row = row
-			p.head = max(p.head, vg.Length(row+1)*flagHeight+2)
+			told, rows = told+1, max(rows, row+1)
 			return
 		}
-		// There is no room for its words; its line still shows when.
 		e.what = ""
 	}
-	// Those at the right edge reach left, over the lines of earlier ones, unless these have
-	// lower flags; those elsewhere reach right, over the lines of later ones.
-	for i := range events {
-		e := &events[i]
-		e.left = vg.Length(e.at-p.x.lo)*perSecond+flagStyle.Width(e.what)+8 > width
-		if e.left {
-			put(e)
-		}
+	// Words that reach left lie over the lines of earlier events, unless these have lower
+	// flags; those that reach right over the lines of later ones.
+	for i := right; i < len(list); i++ {
+		list[i].left = true
+		put(&list[i])
 	}
-	for i := len(events) - 1; i >= 0; i-- {
-		if !events[i].left {
-			put(&events[i])
-		}
+	for i := right - 1; i >= 0; i-- {
+		put(&list[i])
 	}
-	return events
+	return list, told, rows
 }
 
 // events draws lines at the times of events, and flags with their words above the panel

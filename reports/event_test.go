@@ -20,7 +20,8 @@ func TestFlagsNeitherCoverFlagsNorLines(t *testing.T) {
 		{"far apart", []float64{1, 5, 9}, 3, 1},
 		{"near", []float64{3, 3.5, 4}, 3, 3},
 		{"near the right edge", []float64{11, 11.3, 11.6}, 3, 3},
-		{"a line under the words of others", []float64{9, 10.4, 10.8, 11.2}, 3, 3},
+		{"to both sides", []float64{9, 10.4, 10.8, 11.2}, 4, 4},
+		{"at the same time", []float64{3, 3}, 2, 1},
 		{"too many", []float64{3, 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7, 3.8, 3.9}, flagRows, flagRows},
 		{"outside", []float64{-1, 13}, 0, 0},
 	} {
@@ -65,6 +66,14 @@ func span(e event) (from, to vg.Length) {
 		return at - width, at
 	}
 	return at, at + width
+}
+
+func TestLongWordsOfAnEventAreCut(t *testing.T) {
+	p := newPanel("", axis{hi: 12, ticks: linearTicks{10}}, axis{hi: 1, ticks: linearTicks{2}})
+	list := p.flagged([]event{{at: 6, what: strings.Repeat("é", 500)}})
+	if got, want := list[0].what, strings.Repeat("é", flagRunes-1)+"…"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 func TestWhatHappenedToAllTargetsIsOneEvent(t *testing.T) {

@@ -219,13 +219,13 @@ func (x failed) said() string {
 	return words + "; slowest record " + ranged(slowest)
 }
 
-// ranged is a median with its range, of milliseconds.
+// ranged is a median with its range, of milliseconds. Of an even number it is the lower
+// one, as that of the run that is drawn.
 func ranged(ms []float64) string {
 	s := slices.Sorted(slices.Values(ms))
-	n := len(s)
-	words := millis((s[(n-1)/2] + s[n/2]) / 2)
-	if s[0] != s[n-1] {
-		words += " (" + millis(s[0]) + " to " + millis(s[n-1]) + ")"
+	words := millis(s[(len(s)-1)/2])
+	if s[0] != s[len(s)-1] {
+		words += " (" + millis(s[0]) + " to " + millis(s[len(s)-1]) + ")"
 	}
 	return words
 }

@@ -200,7 +200,7 @@ func stated(ratios []float64) string {
 	if -math.Log(sorted[0]) < math.Log(sorted[n-1]) {
 		worst = sorted[n-1]
 	}
-	return fmt.Sprintf("error: median %s, worst %s", percent(middle), percent(worst))
+	return fmt.Sprintf("error: median %s, worst %s", deviation(middle), deviation(worst))
 }
 
 // predictionByShare has both distributions, and beside them their ratio.
@@ -225,9 +225,9 @@ func predictionByShare(predicted, measured point) []row {
 	right.lines(draw.LineStyle{Color: predictedStyle.colour, Width: 1.5}, line)
 	var words []string
 	for _, of := range percentiles {
-		words = append(words, of.name+" "+percent(float64(p.Quantile(of.q))/float64(m.Quantile(of.q))))
+		words = append(words, of.name+" "+deviation(float64(p.Quantile(of.q))/float64(m.Quantile(of.q))))
 	}
-	left.remark = fmt.Sprintf("%s records measured, %s predicted", count(float64(m.Count())), count(float64(p.Count())))
+	left.remark = fmt.Sprintf("%s records measured, %s predicted", number(float64(m.Count())), number(float64(p.Count())))
 	right.remark = words[0] + ", " + words[1] + ", " + words[2]
 	return []row{{height: 225, panels: []*panel{left, right}}}
 }
@@ -248,23 +248,11 @@ func (p *panel) within() {
 	}))
 }
 
-// ratioAxis has 1 in its middle.
+// ratioAxis has at least half and double.
 func ratioAxis(label string, ratios []float64) axis {
-	far := 2.0
-	for _, r := range ratios {
-		far = max(far, r, 1/r)
-	}
-	a := axis{label: label, hi: far * 1.08, log: true}
-	a.lo = 1 / a.hi
-	var ticks listed
-	for _, v := range []float64{0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100} {
-		if far > 12 && (v == 0.2 || v == 0.5 || v == 2 || v == 5) || v < a.lo || v > a.hi {
-			continue
-		}
-		ticks = append(ticks, plot.Tick{Value: v, Label: number(v)})
-	}
-	a.ticks = ticks
-	return a
+	lo, hi := min(0.5, slices.Min(ratios)), max(2, slices.Max(ratios))
+	room := math.Pow(hi/lo, 0.06)
+	return axis{label: label, lo: lo / room, hi: hi * room, log: true, ticks: logTicks{5}}
 }
 
 // rateAxis is of rates asked for; points without one are where they got to.

@@ -187,7 +187,7 @@ func TestErrorOfAPredictionIsStated(t *testing.T) {
 		want   string
 	}{
 		{[]float64{1.1, 0.95, 1.3}, "error: median +10 %, worst +30 %"},
-		{[]float64{0.5, 1, 1.6}, "error: median 0 %, worst \u221250 %"}, // half is as far as double
+		{[]float64{0.5, 1, 1.6}, "error: median 0 %, worst 2× too low"}, // half is further than 1.6 times
 		{nil, "error: at no rate did both keep up"},
 	} {
 		if got := stated(test.ratios); got != test.want {
