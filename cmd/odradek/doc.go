@@ -8,6 +8,7 @@
 //   - main.go: the command tree and the exit codes.
 //   - run.go, hunt.go, repeat.go: the simulation; report.go tells people what came of it.
 //   - serve.go, serve_config.go, server.go: the broker on TCP and files.
+//   - bench.go and what continues it: measuring brokers; bench_targets.go says which.
 //   - topic.go, produce.go, consume.go, group.go, txn.go, reassign.go, broker.go, config.go,
 //     feature.go and what continues them: the console, an ordinary Kafka client (client.go)
 //     that works against any Kafka cluster; list.go prints what they show.
