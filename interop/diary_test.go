@@ -51,6 +51,7 @@ type member struct {
 	identity history.Member
 	// position is the next offset of each partition in which the member's place is known.
 	position  map[int32]int64
+	given     int    // records
 	producers int    // that the member has had
 	values    uint64 // that it has used
 	produced  uint64 // transactions that it has ended
@@ -124,6 +125,7 @@ func (m *member) got(partition int32, records []history.Record) {
 	if len(records) == 0 {
 		return
 	}
+	m.given += len(records)
 	first, last := int64(records[0].Offset), int64(records[len(records)-1].Offset)
 	place, known := m.position[partition]
 	if !known || m.blind && place != first {

@@ -122,6 +122,7 @@ func runJob(t *testing.T, j job, w worker) {
 	if !j.lonely {
 		crew.hire()
 		time.Sleep(time.Second)
+		crew.awaitAtWork(t, first)
 		if err := crew.fire(first); err != nil {
 			t.Fatalf("%s: %v", first.name, err)
 		}
@@ -229,6 +230,28 @@ func (c *crew) hire() *member {
 	c.ends[m] = end
 	c.members = append(c.members, m)
 	return m
+}
+
+// awaitAtWork waits until a member has been given something to read. Clients may fail to
+// end before that: librdkafka older than 2.3.0 aborts if it has never had an assignment.
+func (c *crew) awaitAtWork(t *testing.T, m *member) {
+	t.Helper()
+	if c.task == transacts {
+		return
+	}
+	c.cluster.await(t, m.name+" to be at work", func(context.Context) error {
+		select {
+		case err := <-c.ends[m]:
+			t.Fatalf("%s has ended: %v", m.name, err)
+		default:
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.given == 0 {
+			return errors.New("it has read nothing yet")
+		}
+		return nil
+	})
 }
 
 // fire tells a member to stop, and waits until it has.
