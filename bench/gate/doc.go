@@ -9,10 +9,12 @@
 //     profile.yaml: on what machines.
 //   - baseline.go: the numbers of all scenarios, and their file.
 //   - difference.go: what is not as it was, for people.
+//   - against.go: the same question for real disks, where nothing is exact: two builds by
+//     turns, and the second judged by the first.
 //
 // # Imports
 //
-// bench, bench/report, bench/simulated. Start at baseline.go.
+// bench, bench/compare, bench/report, bench/simulated. Start at baseline.go.
 //
 // # Rejected
 //

@@ -3,11 +3,12 @@
 //   - markdown.go: what ran and what came of it, in tables that a person reads.
 //     bottleneck.go says who was the limit: the system, the client, or the machine.
 //   - csv.go: a line for every sample, for spreadsheets.
+//   - gobench.go: the Go benchmark format, for benchstat.
 //   - number.go: numbers with units for people; table.go: tables.
 //
 // # Imports
 //
-// bench. Start at markdown.go.
+// bench, and golang.org/x/perf/benchfmt. Start at markdown.go.
 //
 // # Rejected
 //

@@ -21,7 +21,7 @@ against brokers on this machine or elsewhere, and keep what was measured in resu
 
 Records are due at fixed times, whatever the system does, and latencies count from
 then: a system that stalls is asked no less while it does.`,
-	}, benchListCommand(), benchShowCommand(), benchRunCommand(), benchSweepCommand(), benchCalibrateCommand(), benchReportCommand(), benchPlotCommand(), benchGateCommand(), benchReferenceCommand())
+	}, benchListCommand(), benchShowCommand(), benchRunCommand(), benchSweepCommand(), benchCalibrateCommand(), benchReportCommand(), benchCompareCommand(), benchPlotCommand(), benchGateCommand(), benchReferenceCommand())
 }
 
 func benchListCommand() *cobra.Command {

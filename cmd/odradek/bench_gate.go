@@ -14,6 +14,7 @@ type benchGateFlags struct {
 	baseline string
 	update   bool
 	asJSON   bool
+	against  againstFlags
 }
 
 func benchGateCommand() *cobra.Command {
@@ -27,16 +28,27 @@ latencies) with a baseline. One more of anything is a finding; so is one less, u
 --update has written it down, lest the next change lose it again. A scenario that is
 missing, or is not in the baseline, is one too.
 
+With --against it is real disks instead: this build and another run a scenario by turns,
+and are compared. Something that became worse by more than --fail-on, with a probability
+of at most 0.05 that any of it is noise, is a finding.
+
 Exit code 1 is a finding.`,
 		Example: `  odradek bench gate
-  odradek bench gate --update && git diff bench/gate/baseline.json`,
+  odradek bench gate --update && git diff bench/gate/baseline.json
+  odradek bench gate --against /tmp/odradek-main --scenario 1KiB`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return benchGate(c, f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.against.binary != "" {
+				return benchAgainst(c, f)
+			}
+			return benchGate(c, f)
+		},
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.baseline, "baseline", "bench/gate/baseline.json", "file of what is expected")
 	fl.BoolVar(&f.update, "update", false, "write the baseline anew, and tell what has changed")
 	fl.BoolVar(&f.asJSON, "json", false, "one JSON object a line, for every difference")
+	f.against.add(c)
 	return c
 }
 

@@ -17,6 +17,7 @@ import (
 var reportFormats = map[string]func(io.Writer, *bench.Result) error{
 	"markdown": benchreport.Markdown,
 	"csv":      benchreport.CSV,
+	"go":       benchreport.GoBenchmark,
 }
 
 func benchReportCommand() *cobra.Command {
@@ -29,7 +30,8 @@ func benchReportCommand() *cobra.Command {
 
   markdown  what ran, where, and what came of it: medians over repetitions with their
             spread, what it cost, and who was the limit
-  csv       a line for every sample, units in the headers; what is not known is empty`,
+  csv       a line for every sample, units in the headers; what is not known is empty
+  go        the Go benchmark format, for benchstat`,
 		Example: `  odradek bench report acks.json
   odradek bench report acks.json --format csv > acks.csv`,
 		Args: cobra.ExactArgs(1),

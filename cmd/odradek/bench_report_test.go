@@ -14,7 +14,7 @@ import (
 // benchLine runs what reads results, and the gate, in this process.
 func benchLine(args ...string) (stdout string, err error) {
 	root := &cobra.Command{Use: "odradek", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(family(&cobra.Command{Use: "bench"}, benchReportCommand(), benchGateCommand()))
+	root.AddCommand(family(&cobra.Command{Use: "bench"}, benchReportCommand(), benchCompareCommand(), benchGateCommand()))
 	var out bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(&out)
@@ -43,13 +43,13 @@ func resultFile(t *testing.T, scenario string, latencies ...int64) string {
 
 func TestReportsOfAResultFile(t *testing.T) {
 	path := resultFile(t, "acks", 1e6, 2e6, 3e6)
-	for format, want := range map[string]string{"markdown": "| 2.00 (1.00-3.00) |", "csv": "acks,,odradek,disk,,,1000,2,10,"} {
+	for format, want := range map[string]string{"markdown": "| 2.00 (1.00-3.00) |", "csv": "acks,,odradek,disk,,,1000,2,10,", "go": "Benchmarkacks/target=odradek/rate=1000 10000 "} {
 		out, err := benchLine("report", path, "--format", format)
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v, want %q in:\n%s", format, err, want, out)
 		}
 	}
-	if _, err := benchLine("report", path, "--format", "odd"); err == nil || !strings.Contains(err.Error(), "want csv, markdown") {
+	if _, err := benchLine("report", path, "--format", "odd"); err == nil || !strings.Contains(err.Error(), "want csv, go, markdown") {
 		t.Errorf("an odd format: %v", err)
 	}
 }
