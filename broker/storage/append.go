@@ -311,7 +311,9 @@ func (l *Log) startWrite() {
 		if c == nil || (n > 0 && size+c.size > maxWriteBytes) {
 			break
 		}
-		check(c.pos == seg.size+size, "%s, segment %d: chunk planned for position %d is written at %d", l.dir, seg.base, c.pos, seg.size+size)
+		if c.pos != seg.size+size {
+			check(false, "%s, segment %d: chunk planned for position %d is written at %d", l.dir, seg.base, c.pos, seg.size+size)
+		}
 		c.seg = seg
 		l.flight = append(l.flight, c)
 		l.bufs = append(l.bufs, c.bytes)
@@ -323,7 +325,10 @@ func (l *Log) startWrite() {
 		l.later(func() { l.written(err) })
 		return
 	}
-	seg.file.WriteAt(l.bufs, seg.size, l.written)
+	if l.onWritten == nil {
+		l.onWritten = l.written
+	}
+	seg.file.WriteAt(l.bufs, seg.size, l.onWritten)
 }
 
 // written follows a write.

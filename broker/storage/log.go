@@ -43,7 +43,9 @@ type Log struct {
 	flight  []*chunk // being written
 	landed  []*chunk // spare memory for flight
 	bufs    [][]byte // of flight
-	janitor lane
+	// onWritten is written, made a value once.
+	onWritten func(error)
+	janitor   lane
 
 	sync syncState
 

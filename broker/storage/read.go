@@ -16,6 +16,8 @@ type ReadRequest struct {
 	MaxBytes int
 	// MinOneBatch returns the first batch even if it is larger than MaxBytes.
 	MinOneBatch bool
+	// Space may back the segments of the result, if that is not nil.
+	Space []env.Segment
 }
 
 // ReadResult is a run of whole batches. The first contains From, so that it may
@@ -213,7 +215,7 @@ func (l *Log) region(t *env.Task, s *segment, first batchInfo, req ReadRequest) 
 	l.nextCursor = (l.nextCursor + 1) % len(l.cursors)
 	n := int(end - first.pos)
 	return ReadResult{
-		Segments:   []env.Segment{{File: s.file, Off: first.pos, Len: n}},
+		Segments:   append(req.Space[:0], env.Segment{File: s.file, Off: first.pos, Len: n}),
 		Size:       n,
 		BaseOffset: first.base,
 		NextOffset: next,

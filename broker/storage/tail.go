@@ -73,7 +73,7 @@ func (t *tail) read(req ReadRequest) (res ReadResult, ok bool) {
 		return ReadResult{}, false
 	}
 	res = emptyRead(req.From)
-	res.Segments = make([]env.Segment, 0, min(len(t.chunks)-i, 8))
+	res.Segments = req.Space[:0]
 	for ; i < len(t.chunks); i++ {
 		c := t.chunks[i]
 		first := 0
