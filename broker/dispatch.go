@@ -86,7 +86,7 @@ func (n *Node) registerHandlers() {
 // dispatch decodes a frame and hands it to its handler.
 func (n *Node) dispatch(c *conn, frame []byte) {
 	n.env.CPU.Charge(env.OpRequest, 1)
-	header, msg, err := wire.DecodeRequest(frame, n.versions)
+	header, msg, err := n.decoder.Decode(frame, n.versions)
 	r := &request{conn: c, header: header, msg: msg, size: len(frame)}
 	if err != nil {
 		n.refuse(r, err)

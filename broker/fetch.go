@@ -23,7 +23,7 @@ import (
 type fetchOp struct {
 	n         *Node
 	r         *request
-	resp      *kmsg.FetchResponse
+	resp      kmsg.FetchResponse
 	session   *fetchsession.Fetch
 	isReplica bool
 	committed bool // isolation level read_committed
@@ -41,6 +41,11 @@ type fetchOp struct {
 	parked    bool
 	done      bool
 	timer     env.Timer
+
+	// What parts and the answer's segments point to in the common case, so that all of it is
+	// one piece of memory.
+	one   [1]fetchPart
+	space [4]env.Segment
 }
 
 // fetchPart is one partition of it.
@@ -52,6 +57,7 @@ type fetchPart struct {
 	out    kmsg.FetchResponseTopicPartition
 	failed bool
 	res    storage.ReadResult
+	space  [2]env.Segment // backs the segments of res as far as it goes
 }
 
 // begin takes a partition in, and lets its leader know of a follower's fetch.
@@ -159,7 +165,7 @@ func (op *fetchOp) judge(part *fetchPart) (storage.ReadRequest, bool) {
 	if upTo <= part.req.Offset || limit <= 0 && op.size > 0 {
 		return storage.ReadRequest{}, false
 	}
-	return storage.ReadRequest{From: part.req.Offset, UpTo: upTo, MaxBytes: limit, MinOneBatch: op.size == 0}, true
+	return storage.ReadRequest{From: part.req.Offset, UpTo: upTo, MaxBytes: limit, MinOneBatch: op.size == 0, Space: part.space[:0]}, true
 }
 
 func (op *fetchOp) took(part *fetchPart, res storage.ReadResult, err error) {

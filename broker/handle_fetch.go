@@ -28,10 +28,8 @@ func handleFetch(n *Node, r *request) {
 		handleQuorumFetch(n, r)
 		return
 	}
-	resp := kmsg.NewPtrFetchResponse()
 	if n.wrongCluster(req.ClusterID) {
-		resp.ErrorCode = kerr.InconsistentClusterID.Code
-		r.reply(resp)
+		refuseFetch(r, kerr.InconsistentClusterID)
 		return
 	}
 	replicaID := wire.NodeID(req.ReplicaID)
@@ -47,17 +45,20 @@ func handleFetch(n *Node, r *request) {
 		return
 	}
 	now := int64(n.env.Clock.Now())
-	session, kafkaErr := n.sessions.Begin(now, sessionRequest(r.header.Version, req, replicaID))
+	asked := n.fetchScratch.asked(r.header.Version, req, replicaID)
+	session, kafkaErr := n.sessions.Begin(now, asked)
 	if kafkaErr != nil {
-		resp.ErrorCode = kafkaErr.Code
-		r.reply(resp)
+		refuseFetch(r, kafkaErr)
 		return
 	}
 	op := &fetchOp{
-		n: n, r: r, resp: resp, session: session, isReplica: replicaID != wire.NoNode, committed: req.IsolationLevel == 1 && replicaID == wire.NoNode,
+		n: n, r: r, session: session, isReplica: replicaID != wire.NoNode, committed: req.IsolationLevel == 1 && replicaID == wire.NoNode,
 		minBytes: int(req.MinBytes), maxBytes: min(int(req.MaxBytes), n.cfg.FetchMaxBytes),
-		parts:    make([]fetchPart, session.Len()),
 		deadline: n.env.Clock.Now().Add(time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond),
+	}
+	op.resp.Default()
+	if op.parts = op.one[:]; session.Len() != 1 {
+		op.parts = make([]fetchPart, session.Len())
 	}
 	r.waiter = op
 	for i := range op.parts {
@@ -71,19 +72,22 @@ func handleFetch(n *Node, r *request) {
 	op.gather(0)
 }
 
-// sessionRequest is the request as the sessions see it.
-func sessionRequest(version int16, req *kmsg.FetchRequest, replicaID wire.NodeID) fetchsession.Request {
+func refuseFetch(r *request, why *kerr.Error) {
+	resp := kmsg.NewPtrFetchResponse()
+	resp.ErrorCode = why.Code
+	r.reply(resp)
+}
+
+// asked is the request as the sessions see it. Its partitions are in space that the next
+// request uses again.
+func (scratch *fetchScratch) asked(version int16, req *kmsg.FetchRequest, replicaID wire.NodeID) fetchsession.Request {
 	out := fetchsession.Request{
 		SessionID: req.SessionID, Epoch: req.SessionEpoch, TopicIDs: version >= 13, Follower: replicaID != wire.NoNode,
 	}
 	if version < 7 {
 		out.SessionID, out.Epoch = 0, fetchsession.NoSession
 	}
-	count := 0
-	for i := range req.Topics {
-		count += len(req.Topics[i].Partitions)
-	}
-	out.Partitions = make([]fetchsession.Partition, 0, count)
+	out.Partitions = scratch.partitions[:0]
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
@@ -95,6 +99,9 @@ func sessionRequest(version int16, req *kmsg.FetchRequest, replicaID wire.NodeID
 				LogStart:         wire.Offset(p.LogStartOffset), MaxBytes: p.PartitionMaxBytes,
 			})
 		}
+	}
+	if scratch.partitions = out.Partitions; len(out.Partitions) > scratchPartitions {
+		scratch.partitions = nil
 	}
 	for i := range req.ForgottenTopics {
 		t := &req.ForgottenTopics[i]
@@ -120,7 +127,7 @@ func (op *fetchOp) answer() {
 	said := op.session.Respond(int64(op.n.env.Clock.Now()), scratch.results)
 	if said.Err != nil {
 		op.resp.ErrorCode = said.Err.Code
-		op.r.replyFetch(op.resp, nil)
+		op.r.replyFetch(&op.resp, nil, nil)
 		return
 	}
 	op.resp.SessionID = said.SessionID
@@ -136,6 +143,10 @@ func (op *fetchOp) answer() {
 		if k == 0 || op.resp.Topics[k-1].TopicID != key.TopicID || op.resp.Topics[k-1].Topic != key.Topic {
 			t := kmsg.NewFetchResponseTopic()
 			t.Topic, t.TopicID = key.Topic, key.TopicID
+			if k == 0 {
+				t.Partitions = scratch.answered[:0]
+				op.resp.Topics = scratch.topics[:0]
+			}
 			op.resp.Topics = append(op.resp.Topics, t)
 			k++
 		}
@@ -148,16 +159,40 @@ func (op *fetchOp) answer() {
 		b.NodeID, b.Host, b.Port, b.Rack = e.id, e.host, e.port, e.rack
 		op.resp.Brokers = append(op.resp.Brokers, b)
 	}
-	op.r.replyFetch(op.resp, records)
-	clear(records) // keep the space, not the records
-	scratch.records = records
+	op.r.replyFetch(&op.resp, records, op.space[:0])
+	scratch.keep(op.resp.Topics, records)
+	op.resp.Topics = nil
 }
 
-// fetchScratch is space that one answer after the other uses.
+// fetchScratch is space that one request and answer after the other uses. What a fetch that
+// waits needs is not in it.
 type fetchScratch struct {
-	results []fetchsession.Result
-	records []recordSet
-	sizes   []int
+	partitions []fetchsession.Partition
+	results    []fetchsession.Result
+	records    []recordSet
+	sizes      []int
+	encoder    wire.FetchEncoder
+	topics     []kmsg.FetchResponseTopic
+	answered   []kmsg.FetchResponseTopicPartition // of the first of the topics
+}
+
+// scratchPartitions bounds what is kept from one fetch to the next.
+const scratchPartitions = 1024
+
+// keep takes the space of an answer back, without what it points to.
+func (s *fetchScratch) keep(topics []kmsg.FetchResponseTopic, records []recordSet) {
+	if len(records) > scratchPartitions || len(s.results) > scratchPartitions {
+		*s = fetchScratch{}
+		return
+	}
+	clear(records)
+	s.records = records[:0]
+	if len(topics) > 0 {
+		s.answered = topics[0].Partitions
+		clear(s.answered)
+		clear(topics)
+		s.topics = topics
+	}
 }
 
 // recordSet is the records of one partition in a Fetch response.
@@ -166,20 +201,19 @@ type recordSet struct {
 	size int
 }
 
-// replyFetch answers with records that are sent from where they are.
-func (r *request) replyFetch(resp *kmsg.FetchResponse, records []recordSet) {
+// replyFetch answers with records that are sent from where they are. segs is space for the
+// answer's segments.
+func (r *request) replyFetch(resp *kmsg.FetchResponse, records []recordSet, segs []env.Segment) {
 	if r.gone() {
 		return
 	}
 	resp.SetVersion(r.header.Version)
-	sizes := r.conn.n.fetchScratch.sizes[:0]
+	scratch := &r.conn.n.fetchScratch
+	scratch.sizes = scratch.sizes[:0]
 	for i := range records {
-		sizes = append(sizes, records[i].size)
+		scratch.sizes = append(scratch.sizes, records[i].size)
 	}
-	r.conn.n.fetchScratch.sizes = sizes
-	parts := wire.EncodeFetchResponse(r.header.CorrelationID, resp, sizes)
-	segs := make([]env.Segment, 0, 2*len(parts))
-	for _, part := range parts {
+	for _, part := range scratch.encoder.Encode(r.header.CorrelationID, resp, scratch.sizes) {
 		if len(part.Bytes) > 0 {
 			segs = append(segs, env.Segment{Bytes: part.Bytes})
 		}

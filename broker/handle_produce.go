@@ -75,11 +75,18 @@ type produceOp struct {
 	n      *Node
 	r      *request // nil once it is answered or given up
 	acks   int16
-	resp   *kmsg.ProduceResponse
+	resp   kmsg.ProduceResponse
 	parts  []produced
 	open   int // partitions without a result, plus one while the request is being read
 	failed bool
 	timer  env.Timer
+
+	// What these point to for the one partition that most requests are for, so that all of it
+	// is one piece of memory.
+	topics     [1]kmsg.ProduceResponseTopic
+	partitions [1]kmsg.ProduceResponseTopicPartition
+	one        [1]produced
+	frame      [128]byte
 }
 
 // produced is one partition of it. It may wait in the partition's acks, and outlive
@@ -95,18 +102,26 @@ type produced struct {
 }
 
 func newProduceOp(n *Node, r *request, req *kmsg.ProduceRequest) *produceOp {
-	op := &produceOp{n: n, r: r, acks: req.Acks, resp: kmsg.NewPtrProduceResponse()}
+	op := &produceOp{n: n, r: r, acks: req.Acks}
+	op.resp.Default()
 	for i := range req.Topics {
 		op.open += len(req.Topics[i].Partitions)
 	}
-	op.parts = make([]produced, op.open)
-	op.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	op.parts, op.resp.Topics = op.one[:], op.topics[:]
+	single := op.open == 1 && len(req.Topics) == 1
+	if !single {
+		op.parts = make([]produced, op.open)
+		op.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	}
 	k := 0
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		rt := &op.resp.Topics[i]
 		rt.Topic, rt.TopicID = t.Topic, t.TopicID
-		rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(t.Partitions))
+		rt.Partitions = op.partitions[:]
+		if !single {
+			rt.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(t.Partitions))
+		}
 		for j := range rt.Partitions {
 			rt.Partitions[j] = kmsg.NewProduceResponseTopicPartition()
 			rt.Partitions[j].Partition = t.Partitions[j].Partition
@@ -171,7 +186,8 @@ func (op *produceOp) answer() {
 	switch {
 	case op.acks != 0:
 		op.hint(r.header.Version)
-		r.reply(op.resp)
+		op.resp.Version = r.header.Version
+		r.replyFrame(wire.AppendProduceResponse(op.frame[:0], r.header.CorrelationID, &op.resp))
 	case op.failed:
 		r.hangUp("produce with acks=0 failed")
 	default:
@@ -237,7 +253,7 @@ func refuseOldProduce(r *request) {
 	for i := range op.parts {
 		op.parts[i].set(appendError(kerr.UnsupportedVersion.Code, ""))
 	}
-	r.reply(op.resp)
+	r.reply(&op.resp)
 }
 
 // produceRules is what a topic and a request version demand of a batch.

@@ -89,6 +89,7 @@ type Node struct {
 
 	handlers map[int16]handler
 	versions *wire.Versions
+	decoder  wire.Decoder
 	listener env.Listener
 	conns    map[int64]*conn
 	connsOf  map[string]int // number of conns by the client's host

@@ -301,7 +301,7 @@ func handleQuorumFetch(n *Node, r *request) {
 		out.DivergingEpoch.Epoch, out.DivergingEpoch.EndOffset = int32(m.DivergingEpoch.Epoch), int64(m.DivergingEpoch.Offset)
 		out.SnapshotID.Epoch, out.SnapshotID.EndOffset = int32(m.SnapshotID.Epoch), int64(m.SnapshotID.Offset)
 		resp.Topics = []kmsg.FetchResponseTopic{{Topic: metadataTopic, TopicID: metadataTopicID, Partitions: []kmsg.FetchResponseTopicPartition{out}}}
-		r.replyFetch(resp, []recordSet{{size: records.size, segs: records.segs}})
+		r.replyFetch(resp, []recordSet{{size: records.size, segs: records.segs}}, nil)
 	})
 }
 

@@ -35,7 +35,7 @@ type waiter interface {
 	abandon()
 }
 
-// answerSize is enough for the answers of the hot paths.
+// answerSize is enough for most answers.
 const answerSize = 256
 
 // reply answers the request with a message, in the request's version.
@@ -44,7 +44,14 @@ func (r *request) reply(resp kmsg.Response) {
 		return
 	}
 	resp.SetVersion(r.header.Version)
-	frame := wire.AppendResponse(make([]byte, 0, answerSize), r.header.CorrelationID, resp)
+	r.replyFrame(wire.AppendResponse(make([]byte, 0, answerSize), r.header.CorrelationID, resp))
+}
+
+// replyFrame answers the request with a frame in one piece.
+func (r *request) replyFrame(frame []byte) {
+	if r.gone() {
+		return
+	}
 	if r.via != nil {
 		r.end()
 		r.via(frame)

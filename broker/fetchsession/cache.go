@@ -69,13 +69,16 @@ type Request struct {
 	Forgotten  []Key
 }
 
-// Fetch is a request under way, from Begin to Respond.
+// Fetch is a request under way, from Begin to Respond. It keeps nothing of the request's slices.
 type Fetch struct {
 	cache   *Cache
 	session *session // nil for a full fetch
 	want    bool     // a session, if there is a slot
-	request Request
-	entries []*entry
+	epoch   int32    // that the request had
+	// How it names topics, and from whom it is, for a session that is made of it.
+	topicIDs, follower bool
+	entries            []*entry
+	one                [1]*entry // backs entries when there is one
 }
 
 // Begin takes a request at time now (nanoseconds).
@@ -115,7 +118,7 @@ func (c *Cache) Begin(now int64, req Request) (*Fetch, *kerr.Error) {
 	}
 	s.used = now
 	s.epoch = nextEpoch(s.epoch)
-	return &Fetch{cache: c, session: s, request: req, entries: s.parts.list()}, nil
+	return c.fetch(s, req, false, &s.parts), nil
 }
 
 // full reports whether there are more partitions than allowed.
@@ -123,14 +126,24 @@ func (c *Cache) full() bool { return c.cfg.Partitions > 0 && c.parts > c.cfg.Par
 
 // whole is a fetch of what the request names.
 func (c *Cache) whole(req Request, want bool) *Fetch {
-	if len(req.Partitions) == 1 { // nothing to order, nothing named twice
-		return &Fetch{cache: c, want: want, request: req, entries: []*entry{newEntry(req.Partitions[0])}}
-	}
 	var parts rotation
+	if len(req.Partitions) == 1 { // nothing to order, nothing named twice
+		f := c.fetch(nil, req, want, &parts)
+		f.one[0] = newEntry(req.Partitions[0])
+		f.entries = f.one[:]
+		return f
+	}
 	for _, p := range req.Partitions {
 		parts.set(p)
 	}
-	return &Fetch{cache: c, want: want, request: req, entries: parts.list()}
+	return c.fetch(nil, req, want, &parts)
+}
+
+// fetch is a fetch of the given partitions.
+func (c *Cache) fetch(s *session, req Request, want bool, parts *rotation) *Fetch {
+	f := &Fetch{cache: c, session: s, want: want, epoch: req.Epoch, topicIDs: req.TopicIDs, follower: req.Follower}
+	f.entries = parts.list(f.one[:0])
+	return f
 }
 
 // Len is the number of partitions to fetch.
@@ -165,7 +178,7 @@ func (f *Fetch) Respond(now int64, results []Result) Response {
 		panic(fmt.Sprintf("fetchsession: %d results for %d partitions", len(results), len(f.entries)))
 	}
 	s := f.session
-	if s != nil && s.epoch != nextEpoch(f.request.Epoch) {
+	if s != nil && s.epoch != nextEpoch(f.epoch) {
 		return Response{Err: kerr.InvalidFetchSessionEpoch}
 	}
 	var r Response
@@ -195,7 +208,7 @@ func (c *Cache) create(now int64, f *Fetch) int32 {
 		return 0
 	}
 	s := &session{
-		id: c.newID(), epoch: nextEpoch(NewSession), topicIDs: f.request.TopicIDs, follower: f.request.Follower,
+		id: c.newID(), epoch: nextEpoch(NewSession), topicIDs: f.topicIDs, follower: f.follower,
 		created: now, used: now,
 	}
 	s.parts.take(f.entries)
@@ -234,15 +247,15 @@ func (c *Cache) evict(now int64, f *Fetch) bool {
 	var least *session
 	for _, s := range c.sessions {
 		old := s.used-s.created > int64(c.cfg.Eviction)
-		if !old && (s.follower || !f.request.Follower) {
+		if !old && (s.follower || !f.follower) {
 			continue
 		}
 		if least == nil || s.less(least) {
 			least = s
 		}
 	}
-	if least == nil || least.follower && !f.request.Follower ||
-		least.follower == f.request.Follower && len(f.entries) < least.parts.len() {
+	if least == nil || least.follower && !f.follower ||
+		least.follower == f.follower && len(f.entries) < least.parts.len() {
 		return false
 	}
 	c.remove(least)

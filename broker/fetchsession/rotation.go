@@ -80,8 +80,11 @@ func (r *rotation) take(es []*entry) {
 	}
 }
 
-func (r *rotation) list() []*entry {
-	es := make([]*entry, 0, len(r.byKey))
+// list is the partitions in order, in es if that is large enough.
+func (r *rotation) list(es []*entry) []*entry {
+	if len(r.byKey) > cap(es) {
+		es = make([]*entry, 0, len(r.byKey))
+	}
 	for e := r.first; e != nil; e = e.next {
 		es = append(es, e)
 	}

@@ -60,9 +60,10 @@ func benchFetch() (*kmsg.FetchResponse, []int) {
 
 func BenchmarkFetchVector1MiB(b *testing.B) {
 	resp, sizes := benchFetch()
+	var e FetchEncoder
 	b.ReportAllocs()
 	for b.Loop() {
-		EncodeFetchResponse(1, resp, sizes)
+		e.Encode(1, resp, sizes)
 	}
 }
 

@@ -9,8 +9,8 @@
 // # Where to start
 //
 // A connection reads a length with [ReadFrameSize] and hands the frame to
-// [DecodeRequest]; the answer goes out by [AppendResponse] or, for Fetch,
-// [EncodeFetchResponse]. The records of a Produce request go through
+// [Decoder.Decode]; the answer goes out by [AppendResponse], [AppendProduceResponse] or
+// [FetchEncoder.Encode]. The records of a Produce request go through
 // [Codec.Validate], which returns the batch as the leader stores it; storage and
 // replicas look at batches with [ReadBatchHeader], [NextBatch] and [Batches];
 // whoever needs the records uses [Codec.Records], and whoever makes some (the
@@ -21,7 +21,8 @@
 //	validate.go                        what a leader checks before it appends
 //	compress.go snappy.go              codecs
 //	request.go shape.go shapes.go      frames in, walked before they are decoded
-//	response.go fetch.go               frames out
+//	decoder.go                         the frames that come all the time, in one pass
+//	response.go produce.go fetch.go    frames out
 //	answer.go                          answers with an error for every partition
 //	versions.go names.go ids.go        tables and names
 //

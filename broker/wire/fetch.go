@@ -15,26 +15,8 @@ type FetchPart struct {
 	Records int // position of the partition in the response, topics flattened
 }
 
-// EncodeFetchResponse encodes everything of a Fetch response (versions 4 to 18)
-// except record bytes, with length prefix and header. sizes has the number of
-// record bytes for each partition, in the order of the response; -1 is null. The
-// RecordBatches fields and unknown tags are ignored. Partitions of size 0 or -1
-// get no part of their own.
-//
-// kmsg would copy all records once more; like this they go from the page cache to
-// the socket, and the cost does not depend on their size.
-func EncodeFetchResponse(correlationID int32, resp *kmsg.FetchResponse, sizes []int) []FetchPart {
-	e := fetchEncoder{version: resp.Version, flexible: resp.IsFlexible(), sizes: sizes}
-	e.buf = make([]byte, 0, fetchResponseSize(resp))
-	e.buf = appendResponseHeader(e.buf, correlationID, resp)
-	e.response(resp)
-	if e.next != len(sizes) {
-		panic(fmt.Sprintf("wire: %d record sizes for %d partitions", len(sizes), e.next))
-	}
-	return e.finish()
-}
-
-type fetchEncoder struct {
+// FetchEncoder encodes Fetch responses. It keeps what it needs for that from one to the next.
+type FetchEncoder struct {
 	version  int16
 	flexible bool
 	buf      []byte
@@ -42,6 +24,27 @@ type fetchEncoder struct {
 	next     int // partition, topics flattened
 	cuts     []fetchCut
 	records  int // bytes
+	parts    []FetchPart
+}
+
+// Encode encodes everything of a Fetch response (versions 4 to 18)
+// except record bytes, with length prefix and header. sizes has the number of
+// record bytes for each partition, in the order of the response; -1 is null. The
+// RecordBatches fields and unknown tags are ignored. Partitions of size 0 or -1
+// get no part of their own. The parts are valid until the next call; their bytes are
+// the caller's.
+//
+// kmsg would copy all records once more; like this they go from the page cache to
+// the socket, and the cost does not depend on their size.
+func (e *FetchEncoder) Encode(correlationID int32, resp *kmsg.FetchResponse, sizes []int) []FetchPart {
+	*e = FetchEncoder{version: resp.Version, flexible: resp.IsFlexible(), sizes: sizes, cuts: e.cuts[:0], parts: e.parts}
+	e.buf = make([]byte, 0, fetchResponseSize(resp))
+	e.buf = appendResponseHeader(e.buf, correlationID, resp)
+	e.response(resp)
+	if e.next != len(sizes) {
+		panic(fmt.Sprintf("wire: %d record sizes for %d partitions", len(sizes), e.next))
+	}
+	return e.finish()
 }
 
 // fetchCut is a place in the buffer where records belong.
@@ -60,9 +63,10 @@ func fetchResponseSize(resp *kmsg.FetchResponse) int {
 	return n
 }
 
-func (e *fetchEncoder) finish() []FetchPart {
+func (e *FetchEncoder) finish() []FetchPart {
 	binary.BigEndian.PutUint32(e.buf, uint32(len(e.buf)-FramePrefix+e.records))
-	parts := make([]FetchPart, 0, len(e.cuts)+1)
+	clear(e.parts) // keep the space, not what was sent
+	parts := e.parts[:0]
 	from := 0
 	for _, c := range e.cuts {
 		parts = append(parts, FetchPart{e.buf[from:c.at:c.at], c.partition})
@@ -71,10 +75,11 @@ func (e *fetchEncoder) finish() []FetchPart {
 	if from < len(e.buf) {
 		parts = append(parts, FetchPart{e.buf[from:], -1})
 	}
+	e.parts, e.buf, e.sizes = parts, nil, nil
 	return parts
 }
 
-func (e *fetchEncoder) array(n int) {
+func (e *FetchEncoder) array(n int) {
 	if e.flexible {
 		e.buf = kbin.AppendCompactArrayLen(e.buf, n)
 	} else {
@@ -82,7 +87,7 @@ func (e *fetchEncoder) array(n int) {
 	}
 }
 
-func (e *fetchEncoder) string(s string) {
+func (e *FetchEncoder) string(s string) {
 	if e.flexible {
 		e.buf = kbin.AppendCompactString(e.buf, s)
 	} else {
@@ -91,13 +96,13 @@ func (e *fetchEncoder) string(s string) {
 }
 
 // noTags ends a structure in flexible versions.
-func (e *fetchEncoder) noTags() {
+func (e *FetchEncoder) noTags() {
 	if e.flexible {
 		e.buf = append(e.buf, 0)
 	}
 }
 
-func (e *fetchEncoder) response(r *kmsg.FetchResponse) {
+func (e *FetchEncoder) response(r *kmsg.FetchResponse) {
 	e.buf = kbin.AppendInt32(e.buf, r.ThrottleMillis)
 	if e.version >= 7 {
 		e.buf = kbin.AppendInt16(e.buf, r.ErrorCode)
@@ -122,7 +127,7 @@ func (e *fetchEncoder) response(r *kmsg.FetchResponse) {
 	}
 }
 
-func (e *fetchEncoder) partition(p *kmsg.FetchResponseTopicPartition) {
+func (e *FetchEncoder) partition(p *kmsg.FetchResponseTopicPartition) {
 	e.buf = kbin.AppendInt32(e.buf, p.Partition)
 	e.buf = kbin.AppendInt16(e.buf, p.ErrorCode)
 	e.buf = kbin.AppendInt64(e.buf, p.HighWatermark)
@@ -150,7 +155,7 @@ func (e *fetchEncoder) partition(p *kmsg.FetchResponseTopicPartition) {
 	}
 }
 
-func (e *fetchEncoder) aborted(txns []kmsg.FetchResponseTopicPartitionAbortedTransaction) {
+func (e *FetchEncoder) aborted(txns []kmsg.FetchResponseTopicPartitionAbortedTransaction) {
 	if e.flexible {
 		e.buf = kbin.AppendCompactNullableArrayLen(e.buf, len(txns), txns == nil)
 	} else {
@@ -165,7 +170,7 @@ func (e *fetchEncoder) aborted(txns []kmsg.FetchResponseTopicPartitionAbortedTra
 
 // partitionTags writes the tagged fields that differ from their defaults. Each
 // structure ends with a count of its own tags, 0.
-func (e *fetchEncoder) partitionTags(p *kmsg.FetchResponseTopicPartition) {
+func (e *FetchEncoder) partitionTags(p *kmsg.FetchResponseTopicPartition) {
 	d, l, s := &p.DivergingEpoch, &p.CurrentLeader, &p.SnapshotID
 	diverging := d.Epoch != -1 || d.EndOffset != -1
 	leader := l.LeaderID != -1 || l.LeaderEpoch != -1
@@ -198,7 +203,7 @@ func (e *fetchEncoder) partitionTags(p *kmsg.FetchResponseTopicPartition) {
 }
 
 // brokers writes the tagged list of node endpoints (KIP-951).
-func (e *fetchEncoder) brokers(brokers []kmsg.FetchResponseBroker) {
+func (e *FetchEncoder) brokers(brokers []kmsg.FetchResponseBroker) {
 	if len(brokers) == 0 {
 		e.buf = append(e.buf, 0)
 		return
