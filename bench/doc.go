@@ -7,7 +7,9 @@
 //
 // What runs a scenario lies below: load (an open loop of records due at fixed times),
 // target (what is measured: processes, one process, any broker at an address), simulated
-// (the same in virtual time), reference (the least any log broker must do).
+// (the same in virtual time, on machines that calibrate has measured or somebody has
+// described), reference (the least any log broker must do). session has all of them take
+// turns. report, compare and gate read results; package reports draws them.
 //
 // # Imports
 //
