@@ -186,12 +186,14 @@ func sessionKey(p *partition) fetchsession.Key {
 func (f *fetcher) take(batch []fetching, resp *kmsg.FetchResponse, full bool) {
 	answers := make(map[fetchsession.Key]*kmsg.FetchResponseTopicPartition, len(batch))
 	var got []fetchsession.Key
+	bytes := 0
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		for j := range t.Partitions {
 			key := fetchsession.Key{TopicID: t.TopicID, Partition: t.Partitions[j].Partition}
 			answers[key] = &t.Partitions[j]
 			got = append(got, key)
+			bytes += len(t.Partitions[j].RecordBatches)
 		}
 	}
 	whole := kerr.TypedErrorForCode(resp.ErrorCode)
@@ -220,6 +222,7 @@ func (f *fetcher) take(batch []fetching, resp *kmsg.FetchResponse, full bool) {
 		if whole == nil {
 			part, records = f.fetched(b, a)
 			b.p.receivedFrom(len(records))
+			records = f.n.ownRecords(records, bytes)
 		}
 		b.follower.OnLogStart(b.p.log.LogStartOffset()) // retention may be about to tell
 		step := b.follower.OnFetched(now, b.sent, part)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -61,13 +62,23 @@ func handleProduce(n *Node, r *request) {
 				continue
 			}
 			part.p = p
-			p.append(terms, t.Partitions[j].Records, part)
+			p.append(terms, n.ownRecords(t.Partitions[j].Records, r.size), part)
 		}
 	}
 	op.release()
 	if op.r != nil && req.Acks == -1 {
 		op.timer = n.env.Clock.After(time.Duration(max(req.TimeoutMillis, 0))*time.Millisecond, op.expire)
 	}
+}
+
+// ownRecords is a partition's records, from a frame of so many bytes, as the log may keep them: in
+// its memory for readers at the tail a small part of a large frame would keep the rest of it too.
+func (n *Node) ownRecords(records []byte, frame int) []byte {
+	if frame <= connChunk || len(records) >= frame/4 {
+		return records
+	}
+	n.env.CPU.Charge(env.OpCopy, len(records))
+	return bytes.Clone(records)
 }
 
 // produceOp is a Produce request whose partitions are under way.

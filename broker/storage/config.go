@@ -121,6 +121,8 @@ type Options struct {
 	// SaveLogStart makes LogStartOffset durable, as a later Open's LogStart. It runs
 	// before DeleteRecords is acknowledged. Nil means that this does not matter.
 	SaveLogStart func(done func(error))
+	// memory bounds what the tail keeps, together with those of other logs.
+	memory *memory
 	// SaveCleaned makes sure, durably, that a later Open is told this Cleaned, with Gaps.
 	// Nil means that this does not matter.
 	SaveCleaned func(upTo wire.Offset, done func(error))

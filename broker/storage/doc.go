@@ -59,7 +59,7 @@
 //
 //	log.go         state of a log, and what takes it offline
 //	append.go      plan, queue and group commit of writes; sync.go: grouped syncs
-//	read.go        tail.go (recent appends), scan.go (files through the index), timestamp.go
+//	read.go        tail.go (recent appends), memory.go (how many, of all logs), scan.go (files through the index), timestamp.go
 //	segment.go     a segment's files; index.go, roll.go
 //	epochs.go      the leader epoch cache
 //	producer.go    the state of producers: kept, snapshotted, made again; txnindex.go: of

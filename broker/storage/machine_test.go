@@ -184,7 +184,8 @@ func (m *machine) must(program func(t *env.Task)) {
 
 var tp0 = wire.TopicPartition{Topic: "t", Partition: 0}
 
-var testStore = storage.StoreConfig{ClusterID: "cluster-A", NodeID: 1}
+// testStore has logs fight for memory.
+var testStore = storage.StoreConfig{ClusterID: "cluster-A", NodeID: 1, TailBytes: 8 << 10}
 
 func smallConfig() storage.Config {
 	c := storage.DefaultConfig()

@@ -21,7 +21,7 @@ import (
 // point. With opts.Clean only the end of the last segment is looked at.
 func Open(task *env.Task, e *env.Env, dir string, cfg Config, opts Options) (*Log, error) {
 	l := &Log{e: e, dir: dir, cfg: cfg, opts: opts, logStart: opts.LogStart, cleaned: opts.Cleaned, gaps: opts.Gaps, recoveryCap: noChange, producers: producers.New(e.Fail)}
-	l.tail.budget = int64(cfg.CacheBytes)
+	l.tail.budget, l.tail.memory = int64(cfg.CacheBytes), opts.memory
 	l.janitor = lane{e: e, idle: l.wakeIfIdle}
 	l.epochFile = sharedFile{e: e, path: l.path(leaderEpochFile), idle: l.wakeIfIdle,
 		render: func() []byte { return l.epochs.beginWrite() }}

@@ -141,6 +141,7 @@ func (s *Store) OpenLog(task *env.Task, tp wire.TopicPartition, cfg Config, obs 
 		LogStart:      s.logStarts.offsets[tp],
 		Cleaned:       s.cleaned.offsets[tp],
 		Gaps:          gaps,
+		memory:        &s.memory,
 		SaveCleaned: func(upTo wire.Offset, done func(error)) {
 			s.cleaned.offsets[tp] = upTo
 			s.cleaned.file.write(done)

@@ -19,7 +19,13 @@ import (
 type StoreConfig struct {
 	ClusterID string
 	NodeID    wire.NodeID
+	// TailBytes bounds the memory that the latest appends of all logs take, for readers at
+	// their tails; 0 is [DefaultTailBytes]. Of a single log it is bounded by its CacheBytes.
+	TailBytes int64
 }
+
+// DefaultTailBytes is enough for some dozen logs that are written to at the same time.
+const DefaultTailBytes = 64 << 20
 
 // root is the data directory itself.
 const root = "."
@@ -41,6 +47,7 @@ type Store struct {
 	cleaned checkpoint
 	files   map[string]*lane // by path
 	tree    lane             // creates and deletes partition directories
+	memory  memory           // of the logs' tails
 	closing bool
 	// failed says that a log went offline: what it left needs recovery.
 	failed bool
@@ -86,6 +93,7 @@ func OpenStore(task *env.Task, e *env.Env, cfg StoreConfig) (*Store, error) {
 		doomed:     make(map[string]bool),
 		files:      make(map[string]*lane),
 		tree:       lane{e: e},
+		memory:     memory{limit: cmp.Or(cfg.TailBytes, DefaultTailBytes)},
 		previous:   CleanShutdown{BrokerEpoch: wire.NoBrokerEpoch},
 	}
 	// What this run reads it also relies on: a crashed process may have left names that

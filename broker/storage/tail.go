@@ -14,18 +14,41 @@ const tailPositions = 4096
 // ones, so that consumers and followers that keep up are served without asking the
 // disk or the index. It holds consecutive appends up to the log's end.
 //
-// Bytes are whole appends as their senders allocated them; one that is a small part of
-// a large request keeps all of the request in memory, which the budget does not see.
+// Bytes are whole appends as their senders allocated them: they must not be a small part of
+// something larger, which the budget does not see.
 type tail struct {
 	chunks []*chunk
 	cold   int   // the first that has its bytes
 	bytes  int64 // in memory
 	budget int64
+
+	memory       *memory // nil for a tail that counts for itself
+	older, newer *tail   // in memory, if held > 0
+	held         int64   // what memory counts of it
 }
 
+// chunkOverhead is what an append costs besides its bytes.
+const chunkOverhead = 256
+
 func (t *tail) push(c *chunk) {
+	if t.memory != nil {
+		t.memory.reserve(t, c.size+chunkOverhead)
+	}
 	t.chunks = append(t.chunks, c)
 	t.bytes += c.size
+	t.trim()
+	t.settle()
+}
+
+// settle has the memory count what there is.
+func (t *tail) settle() {
+	if t.memory != nil {
+		t.memory.hold(t, t.bytes+int64(len(t.chunks))*chunkOverhead)
+	}
+}
+
+// trim keeps the tail's own bounds.
+func (t *tail) trim() {
 	for t.bytes > t.budget {
 		old := t.chunks[t.cold]
 		old.bytes = nil
@@ -52,9 +75,13 @@ func (t *tail) forget(below wire.Offset) {
 	}
 	t.chunks = append([]*chunk(nil), t.chunks[n:]...)
 	t.cold = max(0, t.cold-n)
+	t.settle()
 }
 
-func (t *tail) clear() { *t = tail{budget: t.budget} }
+func (t *tail) clear() {
+	t.chunks, t.cold, t.bytes = nil, 0, 0
+	t.settle()
+}
 
 // find returns the index of the chunk that contains from or is the first after it.
 func (t *tail) find(from wire.Offset) (int, bool) {
