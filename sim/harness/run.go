@@ -416,11 +416,6 @@ func (r *run) registers(res *Result, g history.Guarantees) {
 		res.Checked["operations on registers"] = report.Ops
 		res.Checked["registers"], res.Checked["registers undecided"] = report.Searches, report.Undecided
 	}
-	if report.Inconclusive() {
-		res.Anomalies = append(res.Anomalies, Anomaly{
-			Name: "registers-undecided", Where: "registers", Sentence: fmt.Sprintf("%d of %d searches for an order of operations were given up", report.Undecided, report.Searches),
-		})
-	}
 	for _, f := range report.Failed {
 		res.Anomalies = append(res.Anomalies, Anomaly{Name: "not-linearizable", Where: f.Register.Name, Sentence: f.Verdict.Reason, Ops: f.Verdict.Seqs})
 	}
