@@ -14,7 +14,7 @@ import (
 // and socket.request.max.bytes they bound what clients can make a node remember,
 // whatever they send and however little they read:
 //
-//   - read but not dispatched: connChunk, or the frame being read, of which no more
+//   - read but not dispatched: connChunk, and the frame being read, of which no more
 //     than twice what has arrived, or firstPiece, is allocated;
 //   - dispatched and not answered: maxQueued, or a single request;
 //   - answered and not taken by the network: maxUnsent, and the answer that went over
@@ -42,6 +42,7 @@ type conn struct {
 	addr string
 
 	buf        []byte // read but not yet dispatched: buf[start:end]
+	chunk      []byte // of connChunk bytes: buf, or waiting to be that again
 	start, end int
 	reading    bool
 	readDone   func(int, error) // onRead
@@ -71,7 +72,8 @@ func (n *Node) accept(c env.Conn) {
 		return
 	}
 	n.lastConn++
-	cn := &conn{n: n, c: c, id: n.lastConn, addr: c.RemoteAddr(), buf: make([]byte, connChunk), active: n.env.Clock.Now()}
+	cn := &conn{n: n, c: c, id: n.lastConn, addr: c.RemoteAddr(), chunk: make([]byte, connChunk), active: n.env.Clock.Now()}
+	cn.buf = cn.chunk
 	cn.readDone = cn.onRead
 	n.conns[cn.id] = cn
 	n.connsOf[host]++
@@ -204,7 +206,10 @@ func (c *conn) read() {
 // resize puts the unread bytes at the start of a buffer of size bytes.
 func (c *conn) resize(size int) {
 	old := c.buf[c.start:c.end]
-	if len(c.buf) != size {
+	switch {
+	case size == connChunk:
+		c.buf = c.chunk
+	case len(c.buf) != size:
 		c.buf = make([]byte, size)
 	}
 	c.start, c.end = 0, copy(c.buf, old)
@@ -239,7 +244,7 @@ func (c *conn) close() {
 		delete(c.n.connsOf, host)
 	}
 	waiting := c.queue
-	c.queue, c.buf = nil, nil
+	c.queue, c.buf, c.chunk = nil, nil, nil
 	for _, r := range waiting {
 		if !r.answered && r.waiter != nil {
 			r.waiter.abandon()

@@ -339,7 +339,7 @@ func TestALargeRequestCostsWhatHasArrived(t *testing.T) {
 			conns = append(conns, c)
 		}
 		task.Sleep(l.env.Clock, 100*time.Millisecond)
-		if got := node.Held().Buffers - before; got > 50*broker.FirstPiece {
+		if got := node.Held().Buffers - before; got > 50*(broker.FirstPiece+broker.ConnChunk) {
 			t.Errorf("50 announcements cost %d bytes", got)
 		}
 		for _, c := range conns {

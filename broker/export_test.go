@@ -23,7 +23,10 @@ func (n *Node) Held() Held {
 	h := Held{Conns: len(n.conns), Sessions: n.sessions.Len(), Early: len(n.early)}
 	for _, c := range n.conns {
 		h.Requests += len(c.queue)
-		h.Buffers += len(c.buf)
+		h.Buffers += len(c.chunk)
+		if len(c.buf) != len(c.chunk) {
+			h.Buffers += len(c.buf)
+		}
 		h.Queued += c.queued
 		h.Unsent += c.held + c.c.Buffered()
 	}

@@ -33,6 +33,7 @@ type fetcher struct {
 	busy    bool // a request is on its way
 	work    int  // appends and truncations under way
 	queued  bool
+	look    func() // step
 	timer   env.Timer
 }
 
@@ -50,6 +51,7 @@ func (fs *fetchers) poke(leader wire.NodeID) {
 	f := fs.byNode[leader]
 	if f == nil {
 		f = &fetcher{n: fs.n, leader: leader, session: fetchsession.NewClient()}
+		f.look = f.step
 		fs.byNode[leader] = f
 	}
 	f.poke()
@@ -59,7 +61,7 @@ func (f *fetcher) poke() {
 	if !f.queued {
 		// What else this turn brings goes with it.
 		f.queued = true
-		f.n.env.Clock.After(0, f.step)
+		f.n.env.Clock.After(0, f.look)
 	}
 }
 

@@ -311,10 +311,15 @@ func (p *partition) arm() {
 // wakeFetches lets the waiting fetches look again. all is for a change that ends
 // every wait; otherwise only those look for which there is something new.
 func (p *partition) wakeFetches(all bool) {
-	if len(p.fetches) == 0 {
-		return
+	// Whoever wakes up leaves the list.
+	var one [1]*fetchOp
+	waiting := one[:]
+	if len(p.fetches) != 1 {
+		waiting = slices.Clone(p.fetches)
+	} else {
+		one[0] = p.fetches[0]
 	}
-	for _, f := range slices.Clone(p.fetches) {
+	for _, f := range waiting {
 		if all || f.hasNews(p) {
 			f.wake()
 		}

@@ -154,6 +154,9 @@ var clientIDField = field{kind: kindString, nullable: true}
 // prefix and header to dst. (kmsg's own formatter writes the length to the start
 // of dst, so it cannot append.)
 func AppendRequest(dst []byte, correlationID int32, clientID string, req kmsg.Request) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, 192) // grown by single numbers it would be allocated seven times
+	}
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	dst = kbin.AppendInt16(dst, req.Key())
