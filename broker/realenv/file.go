@@ -18,6 +18,7 @@ type inode struct {
 	size    int64 // loop: when all that is submitted has succeeded
 	handles int   // loop: not closed
 	changes int   // loop: submitted, and not completed
+	lent    int   // loop: of these, the lane's
 }
 
 type inodeID struct{ dev, ino uint64 }
@@ -79,6 +80,10 @@ func (f *file) ReadAt(buf []byte, off int64, done func(n int, err error)) {
 	}
 	f.retain()
 	o.file = f
+	if f.readNow(o) {
+		o.finish(nil)
+		return
+	}
 	f.w.reads.submit(o)
 }
 
@@ -104,8 +109,8 @@ func (f *file) Truncate(size int64, done func(error)) {
 func (f *file) Sync(done func(error)) { f.change(f.w.newOp(opSync), f.ino.size, done) }
 
 // change submits a change after which the file has size bytes.
-func (f *file) change(o *op, size int64, done func(error)) {
-	o.onErr = done
+func (f *file) change(o *op, size int64, then func(error)) {
+	o.onErr = then
 	switch {
 	case f.closed:
 		f.refuse(o, env.ErrClosed)
@@ -117,7 +122,17 @@ func (f *file) change(o *op, size int64, done func(error)) {
 	f.retain()
 	o.file = f
 	f.ino.size = size
+	done, err := false, error(nil)
+	if o.kind == opWrite {
+		done, err = f.writeNow(o)
+	}
 	f.ino.changes++
+	if done {
+		o.finish(err)
+		return
+	}
+	f.ino.lent++
+	o.lent = true
 	f.ino.lane.submit(o)
 }
 
@@ -128,9 +143,12 @@ func (f *file) refuse(o *op, err error) {
 }
 
 // changed notes the completion of a change. Loop.
-func (f *file) changed(err error) {
+func (f *file) changed(lent bool, err error) {
 	ino := f.ino
 	ino.changes--
+	if lent {
+		ino.lent--
+	}
 	if err != nil && ino.changes == 0 && !f.closed {
 		// It may have gone half way. What the size should have been is void.
 		if info, err := f.os.Stat(); err == nil {

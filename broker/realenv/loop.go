@@ -19,28 +19,34 @@ type call func()
 
 func (c call) fire() { c() }
 
-// loop is the queue of a node's events and the timers.
+// unpolledTurns is how many turns in a row may pass without asking the kernel while
+// events wait: most requests take some turns, and asking costs more than they do.
+const unpolledTurns = 4
+
+// loop is the queue of a node's events, the timers, and what the loop sleeps in.
 type loop struct {
 	mu     sync.Mutex
 	queue  []event
 	asleep bool // a poster must wake the loop
-	// wake has room for one token. A token without need costs one turn.
-	wake    chan struct{}
+
 	stopped atomic.Bool
 	serial  sync.Locker
+	poll    poller
 
 	// Loop.
-	batch  []event
-	timers timerHeap
-	alarm  *time.Timer
-	base   time.Time
-	seq    uint64
+	batch    []event
+	timers   timerHeap
+	unpolled int // turns since the kernel was asked
+	base     time.Time
+	seq      uint64
 }
 
-func newLoop(serial sync.Locker) *loop {
-	l := &loop{wake: make(chan struct{}, 1), serial: serial, base: time.Now(), alarm: time.NewTimer(time.Hour)}
-	l.alarm.Stop()
-	return l
+func newLoop(serial sync.Locker) (*loop, error) {
+	l := &loop{serial: serial, base: time.Now()}
+	if err := l.poll.open(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // post queues an event, from any goroutine. What it owns is discarded if the world
@@ -52,7 +58,7 @@ func (l *loop) post(e event) {
 	l.asleep = false
 	l.mu.Unlock()
 	if wake {
-		l.wake <- struct{}{}
+		l.poll.wake()
 	}
 }
 
@@ -63,7 +69,7 @@ func (l *loop) stop() {
 	l.asleep = false
 	l.mu.Unlock()
 	if wake {
-		l.wake <- struct{}{}
+		l.poll.wake()
 	}
 }
 
@@ -80,56 +86,63 @@ func (l *loop) exclusively(fn func()) {
 
 // run turns until stop.
 func (l *loop) run() {
+	turn := l.turn
 	for l.await() {
-		l.exclusively(l.turn)
+		l.exclusively(turn)
 	}
 }
 
-// await waits for events or a due timer, and takes what is queued as the next
+// await waits for events, sockets or a due timer, and takes what is queued as the next
 // batch. It reports false when the loop has stopped.
 func (l *loop) await() bool {
-	for {
-		l.mu.Lock()
-		if l.stopping() {
-			l.mu.Unlock()
-			return false
-		}
-		if len(l.queue) > 0 {
-			l.batch, l.queue = l.queue, l.batch[:0]
-			l.mu.Unlock()
-			return true
-		}
-		wait := time.Duration(-1)
+	busy := l.poll.pending()
+	if !busy {
+		var until time.Time
 		if len(l.timers) > 0 {
-			if wait = l.timers[0].due.Sub(l.now()); wait <= 0 {
-				l.mu.Unlock()
-				return true
-			}
+			due := l.timers[0].due
+			busy = due <= l.now()
+			until = l.base.Add(time.Duration(due))
 		}
-		l.asleep = true
+		if !busy {
+			l.poll.prepare(until)
+		}
+	}
+	l.mu.Lock()
+	l.take()
+	waiting := len(l.batch) > 0
+	l.asleep = !busy && !waiting && !l.stopping() // whoever stops wakes those asleep
+	asleep := l.asleep
+	l.mu.Unlock()
+	switch {
+	case asleep:
+		l.poll.wait()
+		l.mu.Lock()
+		l.asleep = false
+		l.take()
 		l.mu.Unlock()
-		if wait < 0 {
-			<-l.wake
-			continue
-		}
-		l.alarm.Reset(wait)
-		select {
-		case <-l.wake:
-			l.alarm.Stop()
-		case <-l.alarm.C:
-			l.mu.Lock()
-			woken := !l.asleep // a poster is about to leave a token
-			l.asleep = false
-			l.mu.Unlock()
-			if woken {
-				<-l.wake
-			}
-		}
+		l.unpolled = 0
+	case l.stopping():
+	case waiting && l.unpolled < unpolledTurns:
+		l.unpolled++
+	default:
+		l.poll.look()
+		l.unpolled = 0
+	}
+	return !l.stopping()
+}
+
+// take makes the queue the next batch. The lock is held.
+func (l *loop) take() {
+	if len(l.batch) == 0 {
+		l.batch, l.queue = l.queue, l.batch
 	}
 }
 
-// turn runs one batch, then the timers that are due.
+// turn runs what the kernel has told of and one batch, then the timers that are due,
+// and sends what they have written.
 func (l *loop) turn() {
+	defer l.poll.flush()
+	l.poll.turn(l)
 	for i, e := range l.batch {
 		if l.stopping() {
 			l.batch = l.batch[i:]
@@ -148,15 +161,16 @@ func (l *loop) turn() {
 	}
 }
 
-// discard lets go of what events own that will not fire. The loop has ended, and so
-// has everybody who posts.
-func (l *loop) discard() {
+// close lets go of what events own that will not fire, and of the poller. The loop
+// has ended, and so has everybody who posts.
+func (l *loop) close() {
 	for _, e := range append(l.batch, l.queue...) {
 		if d, ok := e.(discarder); ok {
 			d.discard()
 		}
 	}
 	l.batch, l.queue = nil, nil
+	l.poll.close()
 }
 
 func (l *loop) now() env.Time { return env.Time(time.Since(l.base)) }

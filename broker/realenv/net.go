@@ -25,10 +25,7 @@ func (n network) Listen(addr string, accept func(env.Conn)) (env.Listener, error
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{w: n.w, tcp: tl.(*net.TCPListener), accept: accept, addr: tl.Addr().String()}
-	n.w.listeners[l] = struct{}{}
-	n.w.threads.Go(l.work)
-	return l, nil
+	return newListener(n.w, tl.(*net.TCPListener), accept)
 }
 
 func (n network) Dial(addr string, timeout time.Duration, done func(env.Conn, error)) {
@@ -38,11 +35,12 @@ func (n network) Dial(addr string, timeout time.Duration, done func(env.Conn, er
 	}
 	w.threads.Go(func() {
 		d := net.Dialer{Timeout: timeout}
+		e := &dialled{w: w, done: done}
 		c, err := d.DialContext(w.dials, "tcp", addr)
-		e := &dialled{w: w, done: done, err: netError(err)}
 		if err == nil {
-			e.tcp = c.(*net.TCPConn)
+			e.sock, err = newSocket(c.(*net.TCPConn))
 		}
+		e.err = netError(err)
 		w.loop.post(e)
 	})
 }
@@ -51,93 +49,37 @@ func (n network) Dial(addr string, timeout time.Duration, done func(env.Conn, er
 type dialled struct {
 	w    *World
 	done func(env.Conn, error)
-	tcp  *net.TCPConn
+	sock socket
 	err  error
 }
 
 func (e *dialled) fire() {
-	if e.err != nil {
-		e.done(nil, e.err)
-		return
+	if e.err == nil {
+		c, err := newConn(e.w, e.sock)
+		if err == nil {
+			e.done(c, nil)
+			return
+		}
+		e.err = err
 	}
-	e.done(newConn(e.w, e.tcp), nil)
+	e.done(nil, e.err)
 }
 
 func (e *dialled) discard() {
-	if e.tcp != nil {
-		_ = e.tcp.Close()
+	if e.err == nil {
+		e.sock.discard()
 	}
 }
 
-// listener is env.Listener.
-type listener struct {
-	w      *World
-	tcp    *net.TCPListener
-	addr   string
-	accept func(env.Conn)
-	closed bool // loop
-}
-
-func (l *listener) Addr() string { return l.addr }
-
-func (l *listener) Close() {
-	if l.closed {
-		return
-	}
-	l.closed = true
-	delete(l.w.listeners, l)
-	_ = l.tcp.Close() // the port is free when this returns
-}
-
-// work accepts until the listener is closed.
-func (l *listener) work() {
-	const longestPause = time.Second
-	pause := 5 * time.Millisecond
-	for {
-		c, err := l.tcp.AcceptTCP()
-		switch {
-		case err == nil:
-			pause = 5 * time.Millisecond
-			l.w.loop.post(&accepted{l, c})
-		case errors.Is(err, net.ErrClosed):
-			return
-		default:
-			// Out of descriptors or memory, or the peer is gone already. It passes.
-			l.w.loop.post(&acceptFailed{l, err})
-			select {
-			case <-time.After(pause):
-			case <-l.w.dials.Done():
-				return
-			}
-			pause = min(2*pause, longestPause)
-		}
-	}
-}
-
-// accepted is a connection on its way to the loop.
-type accepted struct {
-	l   *listener
-	tcp *net.TCPConn
-}
-
-func (a *accepted) fire() {
-	if a.l.closed {
-		a.discard()
-		return
-	}
-	a.l.accept(newConn(a.l.w, a.tcp))
-}
-
-func (a *accepted) discard() { _ = a.tcp.Close() }
+// The pause after an accept that failed for lack of descriptors or memory. It passes.
+const (
+	shortestPause = 5 * time.Millisecond
+	longestPause  = time.Second
+)
 
 // acceptFailed is worth a line in the log.
-type acceptFailed struct {
-	l   *listener
-	err error
-}
-
-func (a *acceptFailed) fire() {
-	a.l.w.env.Trace.Event(env.Warn, "accept-failed", env.S("listener", a.l.addr), env.Err(a.err))
+func (l *listener) acceptFailed(err error) {
+	l.w.env.Trace.Event(env.Warn, "accept-failed", env.S("listener", l.addr), env.Err(err))
 }
 
 // netError wraps the seam's errors around those of the system.

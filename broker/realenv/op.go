@@ -19,6 +19,7 @@ type op struct {
 	buf      []byte
 	bufs     [][]byte
 	off      int64 // or the size to truncate to
+	lent     bool  // a change that went through the lane
 
 	n       int
 	err     error
@@ -118,7 +119,7 @@ func (o *op) fire() {
 	*o = op{w: was.w}
 	was.w.freeOps = append(was.w.freeOps, o)
 	if was.file != nil && was.kind != opRead {
-		was.file.changed(was.err)
+		was.file.changed(was.lent, was.err)
 	}
 	switch {
 	case was.onErr != nil:

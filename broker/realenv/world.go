@@ -52,6 +52,8 @@ type World struct {
 	files     map[*file]struct{}
 	inodes    map[inodeID]*inode
 	freeOps   []*op
+	away      away
+	blind     bool // nobody can tell what the page cache has
 
 	dials  context.Context // ended by Close
 	cancel context.CancelFunc
@@ -92,8 +94,14 @@ func Open(o Options) (*World, error) {
 	if threads <= 0 {
 		threads = 8
 	}
+	loop, err := newLoop(o.serial)
+	if err != nil {
+		_ = lock.Close()
+		_ = root.Close()
+		return nil, err
+	}
 	w := &World{
-		loop:      newLoop(o.serial),
+		loop:      loop,
 		root:      root,
 		lock:      lock,
 		writes:    newPool(threads),
@@ -179,7 +187,7 @@ func (w *World) Close() error {
 	w.compute.stop(false)
 	w.writes.stop(true)
 	w.reads.stop(true)
-	w.loop.discard()
+	w.loop.close()
 	var errs []error
 	for f := range w.files {
 		errs = append(errs, f.discard())

@@ -171,12 +171,17 @@ func TestWorldThatNeverRanCloses(t *testing.T) {
 	w.Run() // returns
 }
 
-// The process that holds a directory, in TestSecondProcessIsToldWhoHoldsTheDirectory.
+// The processes that tests start: one that holds a directory, in
+// TestSecondProcessIsToldWhoHoldsTheDirectory, and the server of BenchmarkServe.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("REALENV_TEST_HOLD"); dir != "" {
 		_, err := Open(Options{DataDir: dir})
 		fmt.Println("held", err)
 		_, _ = os.Stdin.Read(make([]byte, 1)) // until the parent closes the pipe
+		return
+	}
+	if dir := os.Getenv("REALENV_BENCH_SERVE"); dir != "" {
+		serveRequests(dir)
 		return
 	}
 	m.Run()

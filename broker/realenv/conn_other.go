@@ -1,10 +1,11 @@
+//go:build !linux || goroutines
+
 package realenv
 
 import (
 	"fmt"
 	"io"
 	"net"
-	"syscall"
 	"time"
 
 	"odradek/broker/env"
@@ -35,7 +36,8 @@ type conn struct {
 	low     int    // loop: the threshold of onDrain
 }
 
-func newConn(w *World, tcp *net.TCPConn) *conn {
+func newConn(w *World, s socket) (*conn, error) {
+	tcp := s.tcp
 	c := &conn{
 		w:      w,
 		tcp:    tcp,
@@ -47,7 +49,7 @@ func newConn(w *World, tcp *net.TCPConn) *conn {
 	w.conns[c] = struct{}{}
 	w.threads.Go(c.read)
 	w.threads.Go(c.out.work)
-	return c
+	return c, nil
 }
 
 func (c *conn) LocalAddr() string  { return c.local }
@@ -76,9 +78,6 @@ func (c *conn) read() {
 			var n int
 			n, end = c.tcp.Read(c.buf[c.n:])
 			c.n += n
-			if end == io.EOF && c.out.wasReset() {
-				end = syscall.ECONNRESET
-			}
 		}
 		if c.n < c.min {
 			c.err = c.ending(end)

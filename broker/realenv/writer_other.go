@@ -1,12 +1,11 @@
+//go:build !linux || goroutines
+
 package realenv
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"sync"
-	"syscall"
 
 	"odradek/broker/env"
 )
@@ -24,7 +23,6 @@ const (
 // which it closes the socket and is gone.
 type writer struct {
 	c    *conn
-	raw  syscall.RawConn
 	kick chan struct{} // one token, for an idle writer
 
 	mu       sync.Mutex
@@ -40,7 +38,7 @@ type writer struct {
 	vec   [][]byte    // gathered
 	left  net.Buffers // of vec, while it is sent
 	size  int         // bytes in vec
-	send  fileSend
+	part  []byte      // through which a file goes
 }
 
 const noMark = -1
@@ -48,12 +46,6 @@ const noMark = -1
 func (o *writer) init(c *conn) {
 	o.c, o.mark = c, noMark
 	o.kick = make(chan struct{}, 1)
-	raw, err := c.tcp.SyscallConn()
-	if err != nil {
-		panic("realenv: a fresh connection has no descriptor: " + err.Error())
-	}
-	o.raw = raw
-	o.send.init()
 }
 
 // put queues segments. Loop.
@@ -68,13 +60,7 @@ func (o *writer) put(segs []env.Segment) {
 		if n == 0 {
 			continue
 		}
-		if s.File != nil {
-			f, ours := s.File.(*file)
-			if !ours {
-				panic(fmt.Sprintf("realenv: a %T cannot be sent", s.File))
-			}
-			f.retain()
-		}
+		retain(s)
 		o.buffered += n
 		o.queue = append(o.queue, s)
 	}
@@ -154,15 +140,6 @@ func (o *writer) next() bool {
 	o.batch, o.queue = o.queue, o.batch[:0]
 	o.mu.Unlock()
 	return true
-}
-
-// release lets go of the files of segments that nobody will send.
-func release(segs []env.Segment) {
-	for _, s := range segs {
-		if s.File != nil {
-			s.File.(*file).release()
-		}
-	}
 }
 
 // sendAll sends the batch: runs of bytes gathered, regions by themselves.
@@ -264,18 +241,3 @@ func (o *writer) fail(err error) {
 		_ = o.c.tcp.Close()
 	}
 }
-
-// regionError says that a file's region could not be read whole.
-type regionError struct {
-	path string
-	off  int64
-	err  error
-}
-
-func (e *regionError) Error() string {
-	return fmt.Sprintf("sending %s from byte %d: %v", e.path, e.off, e.err)
-}
-
-func (e *regionError) Unwrap() error { return e.err }
-
-var errShortFile = fmt.Errorf("the file ends: %w", io.ErrUnexpectedEOF)
