@@ -33,7 +33,7 @@ type appendTerms struct {
 	transactionalID *string
 }
 
-// append validates and appends a produced batch. part gets the result, perhaps at
+// append validates (validation.go) and appends a produced batch. part gets the result, perhaps at
 // once: with acks 0 and 1 after the write, with acks=all after the high watermark
 // passed the batch. The first batch of a transaction is appended once the transaction
 // coordinator has confirmed it, and those of its producer that follow meanwhile after it.
@@ -45,31 +45,7 @@ func (p *partition) append(terms appendTerms, b []byte, part *produced) {
 			return
 		}
 	}
-	p.n.env.CPU.Charge(env.OpCRC, len(b))
-	h, batch, err := p.n.codec.Validate(b, p.n.produceRules(terms.version, &p.topic))
-	if err != nil {
-		var bad *wire.BatchError
-		if !errors.As(err, &bad) {
-			panic(err)
-		}
-		r := appendError(bad.Code.Code, bad.Message)
-		r.records = bad.Records
-		part.finish(r)
-		return
-	}
-	rules := producers.Rules{Origin: producers.Client}
-	if h.Transactional() {
-		if terms.transactionalID == nil {
-			part.finish(appendError(kerr.TransactionalIDAuthorizationFailed.Code, "a transactional batch in a request without a transactional id"))
-			return
-		}
-		rules.Verify = p.n.cfg.TxnPartitionVerification || terms.version >= produceAdds
-		if p.mustVerify(&h, rules) {
-			p.verify(&h, terms, unverified{batch, terms.acks, part})
-			return
-		}
-	}
-	p.write(batch, terms.acks, rules, part)
+	p.validate(terms, b, part)
 }
 
 // write appends a produced batch that is valid.

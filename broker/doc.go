@@ -28,7 +28,8 @@
 //	replicas.go    the partitions this broker holds, following the metadata
 //	partition.go   one of them: its log and its leader or follower
 //	append.go      what is appended to it, and waits for the high watermark;
-//	               verification.go what waits for a transaction coordinator first
+//	               validation.go how it is checked before, verification.go what waits for a
+//	               transaction coordinator first
 //	cleaning.go    which of their logs are compacted, and when
 //	fetcher.go     fetching from leaders
 //	alterisr.go    AlterPartition requests to the controller

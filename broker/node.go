@@ -55,7 +55,9 @@ type Node struct {
 
 	store *storage.Store
 	codec *wire.Codec
-	rules wire.ProduceRules // scratch of produceRules
+	// codecs are for work off the loop, while nobody uses them.
+	codecs []*wire.Codec
+	rules  wire.ProduceRules // scratch of produceRules
 
 	quorum  *quorum
 	control *control // nil unless the node is a controller

@@ -43,6 +43,8 @@ type partition struct {
 	// Those that were given up meanwhile go when they are more than the others.
 	acks    []*produced
 	givenUp int
+	// validations are the produced batches that are being checked, and those behind them.
+	validations []*validation
 	// markers wait for the high watermark as well, verifications for a transaction
 	// coordinator.
 	markers       []parkedMarker

@@ -27,6 +27,8 @@ const (
 	// TxnFirstEpoch makes new transactional ids begin with a producer epoch near its end,
 	// such as "32760".
 	TxnFirstEpoch Name = "txn/first-epoch"
+	// BrokerValidateOffLoop has produced batches checked off the loop however small they are.
+	BrokerValidateOffLoop Name = "broker/validate-off-loop"
 )
 
 // The zoo: each switch plants one historical bug.
@@ -99,7 +101,7 @@ const (
 var all = []Name{
 	StorageAppend, StorageSync, StorageRoll,
 	ReplicaAlterPartitionLost, ReplicaFetchDropped,
-	RaftPersist, RaftFetchDropped, TxnFirstEpoch,
+	RaftPersist, RaftFetchDropped, TxnFirstEpoch, BrokerValidateOffLoop,
 	ZooTruncateToHighWatermark, ZooUnfencedReplicaFetch, ZooZombieController, ZooFencedReplicaJoins,
 	ZooLastReplicaStanding, ZooLatestBeforeEpochStart, ZooPositionWithoutEpoch, ZooVoteBeforeDurable,
 	ZooDuplicateOutOfOrder, ZooProducerStateBeforeAppend, ZooVerificationRacesAppend,
