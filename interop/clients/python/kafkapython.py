@@ -1,13 +1,15 @@
 """kafka-python, a client without librdkafka."""
 
+import concurrent.futures
 import sys
+import threading
 import time
 
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import NewTopic
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from lines import EARLIEST, LATEST, PATIENCE, Telling, Values, decode, encode, enough, serve
 
@@ -150,6 +152,26 @@ class Client:
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
 
 
+def bounded(call, *args):
+    """The call, if it returns within ten seconds. What belongs to transactions waits without an
+    end for requests that kafka-python 3.0.12 forgets: the one that it is about to send when the
+    coordinator that it has just found refuses the connection. (Seen in its log, and in the loop
+    of its sender, which repeats a request only if it has found no node.)"""
+    done = concurrent.futures.Future()
+
+    def run():
+        try:
+            done.set_result(call(*args))
+        except BaseException as e:
+            done.set_exception(e)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return done.result(10)
+    except concurrent.futures.TimeoutError as e:
+        raise KafkaTimeoutError(f"{call.__name__} does not return") from e
+
+
 class Writer:
     """A transactional producer, and another after each that cannot go on."""
 
@@ -169,6 +191,13 @@ class Writer:
                 time.sleep(1)
         raise TimeoutError("init_transactions")
 
+    def replace(self):
+        try:
+            self.producer.close(1)
+        except KafkaError:
+            pass  # it had something to send
+        self.open()
+
     def transaction(self, outputs, offsets, abort, add):
         """Whether the transaction ended as it should."""
         self.tell("begin", outputs=outputs, offsets=offsets)
@@ -177,22 +206,27 @@ class Writer:
             self.producer.begin_transaction()
             futures = [self.producer.send(self.output, value.encode(), partition=p) for p, value, _ in outputs]
             if add:
-                add(self.producer)
+                bounded(add, self.producer)
             self.producer.flush(PATIENCE)
             for f in futures:
                 f.get(PATIENCE)
+        except KafkaTimeoutError:
+            # What was forgotten is sent with the next transaction, so that this producer has none.
+            self.tell("ending", written=False, commit=False)
+            self.tell("ended", outcome="unknown")
+            self.replace()
+            return False
         except KafkaError:
             written = False
         commit = written and not abort
         self.tell("ending", written=written, commit=commit)
         try:
-            (self.producer.commit_transaction if commit else self.producer.abort_transaction)()
+            bounded(self.producer.commit_transaction if commit else self.producer.abort_transaction)
             self.tell("ended", outcome="ok")
             return written
         except KafkaError:
             self.tell("ended", outcome="unknown")
-            self.producer.close(1)
-            self.open()
+            self.replace()
             return False
 
 
