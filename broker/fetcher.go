@@ -35,6 +35,13 @@ type fetcher struct {
 	queued  bool
 	look    func() // step
 	timer   env.Timer
+
+	// Space that one request after the other uses, from its step until its answer is taken.
+	batch   []fetching
+	want    []fetchsession.Partition
+	req     kmsg.FetchRequest
+	answers map[fetchsession.Key]*kmsg.FetchResponseTopicPartition
+	got     []fetchsession.Key
 }
 
 const versionReplicaFetch = 17
@@ -50,7 +57,8 @@ func (fs *fetchers) poke(leader wire.NodeID) {
 	}
 	f := fs.byNode[leader]
 	if f == nil {
-		f = &fetcher{n: fs.n, leader: leader, session: fetchsession.NewClient()}
+		f = &fetcher{n: fs.n, leader: leader, session: fetchsession.NewClient(),
+			answers: make(map[fetchsession.Key]*kmsg.FetchResponseTopicPartition)}
 		f.look = f.step
 		fs.byNode[leader] = f
 	}
@@ -85,7 +93,8 @@ func (f *fetcher) step() {
 	}
 	now := int64(f.n.env.Clock.Now())
 	wakeAt := replica.Never
-	var batch []fetching
+	clear(f.batch)
+	batch := f.batch[:0]
 	for _, p := range f.n.replicas.list {
 		if p.follower == nil {
 			continue
@@ -109,6 +118,7 @@ func (f *fetcher) step() {
 			wakeAt = min(wakeAt, p.follower.Deadline())
 		}
 	}
+	f.batch = batch
 	if len(batch) == 0 {
 		f.sleep(now, wakeAt)
 		return
@@ -143,15 +153,17 @@ func (f *fetcher) sleep(now, until int64) {
 // request is the next one of the session; full says that it names all partitions.
 func (f *fetcher) request(batch []fetching) (req *kmsg.FetchRequest, full bool) {
 	c := f.n.cfg
-	want := make([]fetchsession.Partition, len(batch)) // sorted by topic name
-	for i, b := range batch {
-		want[i] = fetchsession.Partition{
+	f.want = f.want[:0] // sorted by topic name
+	for _, b := range batch {
+		f.want = append(f.want, fetchsession.Partition{
 			Key: sessionKey(b.p), FetchOffset: b.sent.Offset, CurrentLeaderEpoch: b.sent.CurrentLeaderEpoch,
 			LastFetchedEpoch: b.sent.LastFetchedEpoch, LogStart: b.sent.LogStart, MaxBytes: int32(c.ReplicaFetchMaxBytes),
-		}
+		})
 	}
-	next := f.session.Build(want)
-	req = kmsg.NewPtrFetchRequest()
+	next := f.session.Build(f.want)
+	req = &f.req
+	*req = kmsg.FetchRequest{Topics: req.Topics[:0]}
+	req.Default()
 	req.Version, req.ClusterID = versionReplicaFetch, &f.n.clusterID
 	req.ReplicaState.ID, req.ReplicaState.Epoch = int32(c.NodeID), int64(f.n.brokerEpoch)
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(c.ReplicaFetchMaxWaitMs), int32(c.ReplicaFetchMinBytes), int32(c.ReplicaFetchMaxResponse)
@@ -160,6 +172,9 @@ func (f *fetcher) request(batch []fetching) (req *kmsg.FetchRequest, full bool) 
 		if k := len(req.Topics); k == 0 || req.Topics[k-1].TopicID != w.TopicID {
 			t := kmsg.NewFetchRequestTopic()
 			t.TopicID = w.TopicID
+			if k < cap(req.Topics) {
+				t.Partitions = req.Topics[:k+1][k].Partitions[:0]
+			}
 			req.Topics = append(req.Topics, t)
 		}
 		p := kmsg.NewFetchRequestTopicPartition()
@@ -186,8 +201,11 @@ func sessionKey(p *partition) fetchsession.Key {
 
 // take hands every partition its part of the answer.
 func (f *fetcher) take(batch []fetching, resp *kmsg.FetchResponse, full bool) {
-	answers := make(map[fetchsession.Key]*kmsg.FetchResponseTopicPartition, len(batch))
-	var got []fetchsession.Key
+	answers, got := f.answers, f.got[:0]
+	defer func() {
+		clear(answers) // keep the space, not the records
+		f.got = got
+	}()
 	bytes := 0
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
