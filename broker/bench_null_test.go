@@ -10,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"odradek/broker"
 	"odradek/broker/env"
 	"odradek/broker/failpoint"
+	"odradek/broker/wire"
 )
 
 // nullWorld is a world that costs next to nothing: one queue, a clock that stands still
@@ -37,7 +40,7 @@ type nullEvent struct {
 	err    error
 }
 
-func newNullNode(b *testing.B) (*nullWorld, *nullConn) {
+func newNullNode(b testing.TB) (*nullWorld, *nullConn) {
 	w := &nullWorld{files: map[string]*nullFile{}}
 	e := &env.Env{Clock: w, Net: w, Disk: w, CPU: w, Rand: nullRand{}, Trace: nullTrace{}, Fail: &failpoint.Registry{}, Tasks: env.NewTasks()}
 	cfg, static := benchConfig(b, map[string]string{"controller.quorum.voters": "1@null:1", "listeners": "PLAINTEXT://null:1"})
@@ -271,3 +274,33 @@ func (f *nullFile) Truncate(size int64, done func(error)) {
 	f.w.fine(done)
 }
 func (f *nullFile) Close() {}
+
+// A request takes few allocations, and none for a record. The null world makes none.
+func TestProduceAndFetchAllocateLittle(t *testing.T) {
+	const most = 10
+	for _, records := range []int{1, 1000} {
+		n := nullNode(t)
+		batch := sized(t, records, 100)
+		req := produceTo("bench", 0, 1, batch)
+		req.SetVersion(9)
+		frame := wire.AppendRequest(nil, 1, "bench", req)
+		resp := kmsg.NewPtrProduceResponse()
+		call(t, n, produceTo("bench", 0, 1, batch), 9, resp)
+		offset := resp.Topics[0].Partitions[0].BaseOffset
+		for what, next := range map[string]func() []byte{
+			"produce":            func() []byte { return frame },
+			"fetch":              newFetch(t, n, offset, int32(len(batch)), false).next,
+			"fetch in a session": newFetch(t, n, offset, int32(len(batch)), true).next,
+		} {
+			n.c.keep = false
+			allocs := testing.AllocsPerRun(200, func() {
+				n.write(next())
+				n.read()
+			})
+			n.c.keep = true
+			if allocs > most {
+				t.Errorf("%s, %d records: %v allocations", what, records, allocs)
+			}
+		}
+	}
+}

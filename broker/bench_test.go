@@ -122,12 +122,12 @@ func (c *loopback) read() ([]byte, int) {
 
 // null is the connection to a node in a nullWorld.
 type null struct {
-	b *testing.B
+	b testing.TB
 	w *nullWorld
 	c *nullConn
 }
 
-func nullNode(b *testing.B) *null {
+func nullNode(b testing.TB) *null {
 	w, c := newNullNode(b)
 	n := &null{b: b, w: w, c: c}
 	c.keep = true
@@ -168,7 +168,7 @@ func (n *null) read() ([]byte, int) {
 }
 
 // call is for what is not measured.
-func call(b *testing.B, t transport, req kmsg.Request, version int16, resp kmsg.Response) {
+func call(b testing.TB, t transport, req kmsg.Request, version int16, resp kmsg.Response) {
 	req.SetVersion(version)
 	resp.SetVersion(version)
 	t.write(wire.AppendRequest(nil, 1, "bench", req))
@@ -179,7 +179,7 @@ func call(b *testing.B, t transport, req kmsg.Request, version int16, resp kmsg.
 }
 
 // makeTopic makes the topic "bench", and reports whether it is there and led by node 1.
-func makeTopic(b *testing.B, t transport, replicas []int32) bool {
+func makeTopic(b testing.TB, t transport, replicas []int32) bool {
 	create := kmsg.NewPtrCreateTopicsRequest()
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "bench", -1, -1
@@ -200,7 +200,7 @@ var sizes = []struct {
 	{"1x1KiB", 1, 1 << 10, 1}, {"100x1KiB", 100, 1 << 10, 1}, {"1023x1KiB", 1023, 1 << 10, 1},
 }
 
-func sized(b *testing.B, records, bytes int) []byte {
+func sized(b testing.TB, records, bytes int) []byte {
 	values := make([]string, records)
 	for i := range values {
 		values[i] = string(make([]byte, bytes-16))
@@ -304,7 +304,7 @@ type benchFetch struct {
 }
 
 // newFetch is a fetch of at most max bytes from an offset of the topic, in a session or without.
-func newFetch(b *testing.B, t transport, offset int64, max int32, inSession bool) *benchFetch {
+func newFetch(b testing.TB, t transport, offset int64, max int32, inSession bool) *benchFetch {
 	req := fetchFrom("bench", [16]byte{}, 0, offset)
 	req.MaxWaitMillis, req.MaxBytes, req.Topics[0].Partitions[0].PartitionMaxBytes = 0, 50<<20, max
 	f := &benchFetch{}
