@@ -11,8 +11,12 @@ import (
 	"odradek/bench/report"
 )
 
-// ErrScenarios is of results that measured different things.
-var ErrScenarios = errors.New("results of different scenarios")
+// ErrScenarios is of results that measured different things, ErrNothing of those in which
+// nothing ran on both sides.
+var (
+	ErrScenarios = errors.New("results of different scenarios")
+	ErrNothing   = errors.New("nothing is in both results")
+)
 
 // Options say how sure one wants to be.
 type Options struct {
@@ -33,6 +37,8 @@ type Comparison struct {
 	// Missing ran before and not after, New the other way round.
 	Missing []string `json:"missing"`
 	New     []string `json:"new"`
+	// Harm is what no speed makes up for: more records lost, duplicated or failed.
+	Harm []string `json:"harm"`
 }
 
 // Compare compares all runs that both results have. Of results with one target each, the
@@ -41,7 +47,7 @@ func Compare(before, after *bench.Result, o Options) (*Comparison, error) {
 	if o.Alpha == 0 {
 		o.Alpha = 0.05
 	}
-	c := &Comparison{Scenario: after.Scenario, Notes: []string{}, Changes: []Change{}, Missing: []string{}, New: []string{}}
+	c := &Comparison{Scenario: after.Scenario, Notes: []string{}, Changes: []Change{}, Missing: []string{}, New: []string{}, Harm: []string{}}
 	if why := differ(before, after); why != "" {
 		if !o.Force {
 			return nil, fmt.Errorf("%w: %s", ErrScenarios, why)
@@ -73,7 +79,10 @@ func Compare(before, after *bench.Result, o Options) (*Comparison, error) {
 	for _, a := range runs {
 		c.New = append(c.New, report.RunName(a.Target, a.Variant, a.Rate))
 	}
-	if o.Family && len(pairs) > 0 {
+	if len(pairs) == 0 {
+		return nil, fmt.Errorf("%w: before %s; after %s", ErrNothing, those(c.Missing), those(c.New))
+	}
+	if o.Family {
 		o.Alpha /= float64(len(pairs))
 	}
 	for i := range pairs {
@@ -149,7 +158,19 @@ func machine(m *bench.Machine) string {
 	return fmt.Sprintf("%s, %d cores, %d MiB, kernel %s, %s", m.Processor, m.Cores, m.MemoryMiB, m.Kernel, m.Go)
 }
 
-// harm notes what no speed makes up for: more records lost, duplicated or failed.
+// those names at most three runs, of sweeps that have dozens.
+func those(runs []string) string {
+	const most = 3
+	switch n := len(runs); {
+	case n == 0:
+		return "there are no samples"
+	case n > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(runs[:most], "; "), n-most)
+	}
+	return strings.Join(runs, "; ")
+}
+
+// harm looks for more records lost, duplicated or failed.
 func (c *Comparison) harm(before, after *bench.Run) {
 	for _, h := range []struct {
 		what string
@@ -160,7 +181,8 @@ func (c *Comparison) harm(before, after *bench.Run) {
 		{"failed", func(s *bench.Sample) int64 { return s.Failed }},
 	} {
 		if b, a := total(before, h.of), total(after, h.of); a > b {
-			c.note("%s: %s records %s, %s before", report.RunName(after.Target, after.Variant, after.Rate), report.Number(float64(a)), h.what, report.Number(float64(b)))
+			c.Harm = append(c.Harm, fmt.Sprintf("%s: %s records %s, %s before",
+				report.RunName(after.Target, after.Variant, after.Rate), report.Number(float64(a)), h.what, report.Number(float64(b))))
 		}
 	}
 }

@@ -145,10 +145,26 @@ func TestWhatOnlyOneResultHas(t *testing.T) {
 	}
 }
 
-func TestLostRecordsAreNoted(t *testing.T) {
+func TestResultsWithNothingInCommonAreAnError(t *testing.T) {
+	otherRate := func(s *bench.Sample) { s.Rate = 2000 }
+	for want, pair := range map[string][2]*bench.Result{
+		"before odradek, all, 1,000/s; odradek, one, 1,000/s; after odradek, all, 2,000/s": {result(1, 5, nil), result(2, 5, otherRate)},
+		"before there are no samples": {result(1, 0, nil), result(2, 5, nil)},
+	} {
+		if _, err := Compare(pair[0], pair[1], Options{}); !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+func TestLostRecordsAreHarm(t *testing.T) {
 	c := compare(t, result(1, 5, nil), result(2, 5, func(s *bench.Sample) { s.Lost = 2 }), Options{})
-	if !slices.Contains(c.Notes, "odradek, all, 1,000/s: 10 records lost, 0 before") {
-		t.Errorf("notes %q", c.Notes)
+	if want := "odradek, all, 1,000/s: 10 records lost, 0 before"; len(c.Harm) != 2 || c.Harm[0] != want {
+		t.Errorf("%q, want %q and the other variant's", c.Harm, want)
+	}
+	var text bytes.Buffer
+	if err := c.Print(&text); err != nil || !strings.Contains(text.String(), "\nworse: odradek, all, 1,000/s: 10 records lost") {
+		t.Errorf("%v\n%s", err, &text)
 	}
 }
 

@@ -39,6 +39,9 @@ func (c *Comparison) Print(w io.Writer) error {
 	for _, name := range c.New {
 		fmt.Fprintf(t, "\n%s: missing before\n", name)
 	}
+	for _, harm := range c.Harm {
+		fmt.Fprintf(t, "\nworse: %s\n", harm)
+	}
 	for _, note := range why {
 		fmt.Fprintf(t, "\n~ because: %s\n", note)
 	}

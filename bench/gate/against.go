@@ -25,7 +25,7 @@ const (
 type Judgement struct {
 	*compare.Comparison
 	// Worse are changes beyond doubt and thresholds.
-	Worse []compare.Change
+	Worse []compare.Change `json:"worse"`
 }
 
 // Against runs two builds and judges the second by the first, never by a number that was
@@ -56,8 +56,11 @@ func only(r *bench.Result, target string) *bench.Result {
 	return &one
 }
 
-// Findings is how much there is: what became worse, and what did not run with both.
-func (j *Judgement) Findings() int { return len(j.Worse) + len(j.Missing) + len(j.New) }
+// Findings is how much there is: what became worse, in any way, and what did not run with
+// both.
+func (j *Judgement) Findings() int {
+	return len(j.Worse) + len(j.Harm) + len(j.Missing) + len(j.New)
+}
 
 // Print writes the comparison, and then what of it is a finding.
 func (j *Judgement) Print(w io.Writer) error {

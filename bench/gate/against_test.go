@@ -84,6 +84,22 @@ func TestScenarioThatOneBuildDidNotRunIsFound(t *testing.T) {
 	}
 }
 
+func TestRecordsThatOnlyTheSecondBuildLosesAreFound(t *testing.T) {
+	same := paired(1, 10, 1, false)
+	losing := func(ctx context.Context, list []bench.Scenario) (*bench.Result, error) {
+		r, err := same(ctx, list)
+		for i := range r.Samples {
+			if s := &r.Samples[i]; s.Target == After && s.Variant == list[0].Variant {
+				s.Lost = 1
+			}
+		}
+		return r, err
+	}
+	if j := against(t, losing); j.Findings() != 1 {
+		t.Errorf("%d findings, harm %q", j.Findings(), j.Harm)
+	}
+}
+
 func TestGateThatCouldFindNothingIsAnError(t *testing.T) {
 	if _, err := Against(context.Background(), paired(1, 4, 9, false), Scenarios(), fivePercent); err == nil || !strings.Contains(err.Error(), "4 repetitions") {
 		t.Error(err)

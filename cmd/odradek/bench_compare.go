@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,7 +29,7 @@ may as well be noise (Mann-Whitney U test, as benchstat does); simulations are e
 Results with one target each are compared whatever their targets are called.
 
 Exit code 1 is only with --fail-on: something became worse, beyond doubt and by more than
-was allowed, or has not run.`,
+was allowed, more records were lost, duplicated or failed, or something has not run.`,
 		Example: `  odradek bench compare before.json after.json
   odradek bench compare before.json after.json --fail-on 10% --fail-on ack_p99=5%`,
 		Args: cobra.ExactArgs(2),
@@ -59,8 +60,11 @@ func benchCompare(c *cobra.Command, f benchCompareFlags, before, after string) e
 		return err
 	}
 	result, err := compare.Compare(b, a, compare.Options{Force: f.force, Alpha: f.alpha})
-	if err != nil {
+	if errors.Is(err, compare.ErrScenarios) {
 		return fmt.Errorf("%w; --force compares them all the same", err)
+	}
+	if err != nil {
+		return err
 	}
 	if unknown := result.Unknown(thresholds); len(unknown) > 0 {
 		return fmt.Errorf("--fail-on: no measure %s is in both results", strings.Join(unknown, ", "))
@@ -80,7 +84,7 @@ func benchCompare(c *cobra.Command, f benchCompareFlags, before, after string) e
 			return err
 		}
 	}
-	if len(beyond)+len(result.Missing) > 0 {
+	if len(beyond)+len(result.Harm)+len(result.Missing) > 0 {
 		return errFinding
 	}
 	return nil
