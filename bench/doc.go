@@ -1,7 +1,8 @@
 // Package bench says what is measured and what came of it: scenarios, which are files that
 // people write, and results, which are files that plots, comparisons and the gate read.
 //
-//   - scenario.go: a scenario and its variants. scenarios/ has those that are shipped.
+//   - scenario.go: a scenario and its variants, as decode.go reads them. scenarios/
+//     has those that are shipped.
 //   - result.go: samples of all targets, rates and repetitions. histogram.go: latencies.
 //   - measure.go: the numbers of a sample by which results are reported and compared.
 //

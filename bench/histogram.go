@@ -64,14 +64,6 @@ func (h Histogram) Max() int64 {
 	return h.h.Max()
 }
 
-// Mean in ns.
-func (h Histogram) Mean() float64 {
-	if h.h == nil {
-		return 0
-	}
-	return h.h.Mean()
-}
-
 // MarshalJSON implements json.Marshaler.
 func (h Histogram) MarshalJSON() ([]byte, error) {
 	if h.h == nil {

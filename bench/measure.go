@@ -1,6 +1,11 @@
 package bench
 
-import "strings"
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+)
 
 // Measure is a number that every sample has, or does not know.
 type Measure struct {
@@ -85,8 +90,9 @@ type Run struct {
 	Samples         []*Sample
 }
 
-// Runs are the samples of a result by what was repeated, in the order in which targets,
-// variants and rates first came.
+// Runs are the samples of a result by what was repeated: variants in the order in which
+// they first came, of each the rates from low to high (as fast as possible is the highest),
+// and of each the targets. A search takes rates in another order than people read them.
 func (r *Result) Runs() []Run {
 	var runs []Run
 	type key struct {
@@ -105,6 +111,24 @@ func (r *Result) Runs() []Run {
 		}
 		runs[n].Samples = append(runs[n].Samples, s)
 	}
+	var variants []string
+	for _, run := range runs {
+		if !slices.Contains(variants, run.Variant) {
+			variants = append(variants, run.Variant)
+		}
+	}
+	load := func(r Run) float64 {
+		if r.Rate == 0 {
+			return math.Inf(1)
+		}
+		return r.Rate
+	}
+	slices.SortStableFunc(runs, func(a, b Run) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(variants, a.Variant), slices.Index(variants, b.Variant)),
+			cmp.Compare(load(a), load(b)),
+		)
+	})
 	return runs
 }
 

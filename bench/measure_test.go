@@ -52,12 +52,12 @@ func TestKeysOfMeasuresDiffer(t *testing.T) {
 	}
 }
 
-func TestRunsGatherInterleavedRepetitions(t *testing.T) {
+func TestRunsGatherInterleavedRepetitionsFromLowToHighRates(t *testing.T) {
 	r := Result{Samples: []Sample{
-		sample("a", 100, 200), sample("b", 100, 100), sample("a", 100, 202), sample("a", 200, 400), sample("b", 100, 102),
+		sample("a", 0, 900), sample("a", 200, 400), sample("a", 100, 200), sample("b", 100, 100), sample("a", 100, 202), sample("b", 100, 102),
 	}}
 	runs := r.Runs()
-	if len(runs) != 3 || runs[0].Target != "a" || runs[1].Target != "b" || runs[2].Rate != 200 {
+	if len(runs) != 4 || runs[0].Target != "a" || runs[1].Target != "b" || runs[2].Rate != 200 || runs[3].Rate != 0 {
 		t.Fatalf("%+v", runs)
 	}
 	if got := runs[0].Values(MeasureCalled("throughput")); !slices.Equal(got, []float64{100, 101}) {

@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -98,12 +96,7 @@ func defaults() Scenario {
 // are none. Unknown fields are errors.
 func Parse(text []byte) ([]Scenario, error) {
 	f := file{Scenario: defaults()}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&f); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the file is empty")
-		}
+	if err := Decode(text, &f); err != nil {
 		return nil, fmt.Errorf("scenario: %w", err)
 	}
 	list := []Scenario{f.Scenario}
@@ -135,10 +128,9 @@ func (f *file) variant(n *yaml.Node) (Scenario, error) {
 	if err != nil {
 		return Scenario{}, err
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&v); err != nil {
-		return Scenario{}, err
+	if err := Decode(text, &v); err != nil {
+		// Lines would be counted from the variant's own first one.
+		return Scenario{}, errors.New(lineNumber.ReplaceAllString(err.Error(), ""))
 	}
 	if v.Variant == "" {
 		return Scenario{}, errors.New("it has no name: give it one as variant: NAME")

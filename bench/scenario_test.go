@@ -43,7 +43,10 @@ variants:
 func TestBadScenariosSayWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                  "empty",
-		"name: x\nmesageSize: 5":            "field mesageSize not found",
+		"name: x\nmesageSize: 5":            "line 2: there is no field mesageSize",
+		"name: x\ntestDuration: 10":         "line 2: `10`, want a time with its unit, such as 10s",
+		"name: x\nproducerRate: 5k":         "`5k`, want a number",
+		"name: x\nfaults: 3":                "`3`, want a list",
 		"brokers: 1":                        "name is empty",
 		"name: x\nbrokers: 2":               "brokers: 2",
 		"name: x\nreplicationFactor: 3":     "replicationFactor: 3",
@@ -56,7 +59,7 @@ func TestBadScenariosSayWhatIsWrong(t *testing.T) {
 		"name: x\nfaults: [{kind: kill-leader, at: 9s, for: 2s}]": "not within",
 		"name: x\nfaults: [{kind: flood}]":                        `kind "flood"`,
 		"name: x\nvariants: [{messageSize: 100}]":                 "it has no name",
-		"name: x\nvariants: [{variant: a, odd: 1}]":               "field odd not found",
+		"name: x\nvariants: [{variant: a, odd: 1}]":               "variant 1: there is no field odd",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -1,7 +1,6 @@
 package simulated
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.yaml.in/yaml/v3"
 
+	"odradek/bench"
 	simdisk "odradek/sim/disk"
 )
 
@@ -120,9 +120,7 @@ const other = "other"
 // ParseProfile reads a profile. Unknown fields are errors.
 func ParseProfile(text []byte) (Profile, error) {
 	var p Profile
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&p); err != nil {
+	if err := bench.Decode(text, &p); err != nil {
 		return Profile{}, fmt.Errorf("profile: %w", err)
 	}
 	if err := p.check(); err != nil {

@@ -59,19 +59,19 @@ func TestBenchMeasuresAFileAndLeavesAResult(t *testing.T) {
 
 func TestBenchFlagsThatCannotBeAreErrors(t *testing.T) {
 	for want, args := range map[string][]string{
-		"there is no scenario":    {"run", "nonsense"},
-		"want disk, in-process":   {"run", "smoke", "--mode", "quantum"},
-		"--pid":                   {"run", "smoke", "--pid", "1"},
-		"no such variant":         {"run", "smoke", "--variant", "x"},
-		"is not within":           {"run", "failover", "--duration", "1s"},
-		"producerRate":            {"run", "smoke", "--rate", "-1"},
-		"--from":                  {"sweep", "smoke", "--from", "0"},
-		"no profile":              {"run", "smoke", "--mode", "sim", "--profile", "abacus"},
-		"no such file":            {"run", "./nonsense.yaml"},
-		"accepts 1 arg(s)":        {"run"},
-		"field nonsense":          {"run", writeScenario(t, "name: x\nnonsense: 1\n")},
-		"there is nothing to do":  {"run", writeScenario(t, "name: x\nproducersPerTopic: 0\n")},
-		"repetitions: -1, want 1": {"run", "smoke", "--repetitions", "-1"},
+		"there is no scenario":       {"run", "nonsense"},
+		"want disk, in-process":      {"run", "smoke", "--mode", "quantum"},
+		"--pid":                      {"run", "smoke", "--pid", "1"},
+		"no such variant":            {"run", "smoke", "--variant", "x"},
+		"is not within":              {"run", "failover", "--duration", "1s"},
+		"producerRate":               {"run", "smoke", "--rate", "-1"},
+		"--from":                     {"sweep", "smoke", "--from", "0"},
+		"no profile":                 {"run", "smoke", "--mode", "sim", "--profile", "abacus"},
+		"no such file":               {"run", "./nonsense.yaml"},
+		"accepts 1 arg(s)":           {"run"},
+		"there is no field nonsense": {"run", writeScenario(t, "name: x\nnonsense: 1\n")},
+		"there is nothing to do":     {"run", writeScenario(t, "name: x\nproducersPerTopic: 0\n")},
+		"repetitions: -1, want 1":    {"run", "smoke", "--repetitions", "-1"},
 	} {
 		if _, err := benchOutput(t, args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args, err, want)
