@@ -94,13 +94,34 @@ func realCluster(b *testing.B, nodes int) *loopback {
 		replicas[i] = int32(i + 1)
 	}
 	for range 200 { // until the brokers are registered and unfenced
-		if makeTopic(b, c, replicas) {
+		if alive(b, c) == nodes && makeTopic(b, c, replicas) && inSync(b, c) == nodes {
 			return c
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	b.Fatal("no topic")
+	b.Fatal("no topic of which all replicas are in sync")
 	return nil
+}
+
+// alive is how many brokers node 1 knows to be.
+func alive(b testing.TB, t transport) int {
+	resp := kmsg.NewPtrMetadataResponse()
+	call(b, t, kmsg.NewPtrMetadataRequest(), 9, resp)
+	return len(resp.Brokers)
+}
+
+// inSync is how many replicas of the topic "bench" are.
+func inSync(b testing.TB, t transport) int {
+	req := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = kmsg.StringPtr("bench")
+	req.Topics = append(req.Topics, topic)
+	resp := kmsg.NewPtrMetadataResponse()
+	call(b, t, req, 9, resp)
+	if len(resp.Topics[0].Partitions) == 0 {
+		return 0
+	}
+	return len(resp.Topics[0].Partitions[0].ISR)
 }
 
 func (c *loopback) write(frame []byte) {
