@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,14 +26,15 @@ import (
 )
 
 type huntFlags struct {
-	seeds     string
-	count     uint64
-	budget    time.Duration
-	jobs      int
-	out       string
-	arm       []string
-	workloads []string
-	json, all bool
+	seeds      string
+	count      uint64
+	budget     time.Duration
+	jobs       int
+	out        string
+	arm        []string
+	workloads  []string
+	cpuProfile string
+	json, all  bool
 }
 
 func huntCommand() *cobra.Command {
@@ -66,6 +68,8 @@ Exit codes: 0 nothing found, 1 findings, 2 wrong usage or a problem of the envir
 	fl.BoolVar(&f.json, "json", false, "print one JSON object at the end instead of text")
 	fl.BoolVar(&f.all, "all", false, "a line for every seed with a finding, not only for new kinds")
 	fl.StringSliceVar(&f.workloads, "workload", []string{harness.DefaultWorkload}, "what the users do, taking turns from seed to seed: "+strings.Join(workloads.Names(), ", ")+"; or all")
+	fl.StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile of all runs to this file (go tool pprof)")
+	_ = fl.MarkHidden("cpuprofile") // for who works on the simulation
 	addArm(c, &f.arm)
 	return c
 }
@@ -158,6 +162,17 @@ func hunt(f huntFlags, stdout, stderr io.Writer) error {
 	}
 	if f.jobs < 1 {
 		return fmt.Errorf("--jobs %d: want at least 1", f.jobs)
+	}
+	if f.cpuProfile != "" {
+		file, err := os.Create(f.cpuProfile)
+		if err != nil {
+			return fmt.Errorf("--cpuprofile: %w", err)
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return fmt.Errorf("--cpuprofile: %w", err)
+		}
+		defer pprof.StopCPUProfile()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
