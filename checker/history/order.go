@@ -7,30 +7,62 @@ import (
 	"odradek/broker/wire"
 )
 
-// observation is one sight of a value at an offset.
+// observation is one sight of a value at an offset: in an acknowledgement, in a poll or, if
+// neither is set, in the final log. What it takes to tell of it is worked out for the few that
+// are contradicted.
 type observation struct {
 	Record
-	what string
-	seqs []int64
-	rule ruling // of its being contradicted
+	append *appendOp
+	read   *read
+}
+
+func (o *observation) what() string {
+	switch {
+	case o.append != nil:
+		return "an acknowledgement"
+	case o.read != nil:
+		return o.read.process
+	}
+	return "the final read"
+}
+
+func (c *check) seqsOf(o *observation) []int64 {
+	switch {
+	case o.append != nil:
+		return o.append.seqs()
+	case o.read != nil:
+		return []int64{o.read.returnSeq}
+	}
+	return []int64{c.log.seq}
+}
+
+// ruleOf rules on an observation that is contradicted.
+func (c *check) ruleOf(o *observation) ruling {
+	switch {
+	case o.append != nil:
+		return c.g.lossOfAppend(o.append)
+	case o.read != nil:
+		return c.lossOfRead(o.read)
+	}
+	return violates("rule 1: an offset never changes its record")
 }
 
 // inconsistencies looks for offsets that were seen with different values. The
 // final log, where it covers the offset, is the reference, else what was seen
 // first; every other value at the offset is reported once.
 func (c *check) inconsistencies() {
-	var all []observation
+	all := make([]observation, 0, len(c.log.records)+len(c.appends)+len(c.reads))
 	for _, r := range c.log.records {
-		all = append(all, observation{r, "the final read", []int64{c.log.seq}, violates("rule 1: an offset never changes its record")})
+		all = append(all, observation{Record: r})
 	}
 	for _, a := range c.appends {
 		if a.outcome == OK && a.offset != wire.NoOffset {
-			all = append(all, observation{Record{a.offset, a.value}, "an acknowledgement", a.seqs(), c.g.lossOfAppend(a)})
+			all = append(all, observation{Record: Record{a.offset, a.value}, append: a})
 		}
 	}
 	for i := range c.reads {
 		r := &c.reads[i]
-		all = append(all, observation{r.Record, r.process, []int64{r.returnSeq}, c.lossOfRead(r)})
+		all = append(all, observation{Record: r.Record, read: r})
 	}
 	// Stable: the final log comes first at each offset, then acknowledgements.
 	slices.SortStableFunc(all, func(a, b observation) int { return cmp.Compare(a.Offset, b.Offset) })
@@ -47,18 +79,18 @@ func (c *check) inconsistencies() {
 // inconsistent judges the observations of one offset.
 func (c *check) inconsistent(at []observation) {
 	ref := &at[0]
-	reported := []uint64{ref.Value}
+	var reported []uint64
 	for i := range at[1:] {
 		o := &at[1+i]
-		if slices.Contains(reported, o.Value) {
+		if o.Value == ref.Value || slices.Contains(reported, o.Value) {
 			continue
 		}
 		reported = append(reported, o.Value)
-		r := o.rule
-		if ref.rule.verdict == Allowed {
-			r = ref.rule // it was the reference that got lost
+		r := c.ruleOf(o)
+		if lost := c.ruleOf(ref); lost.verdict == Allowed {
+			r = lost // it was the reference that got lost
 		}
-		c.found(InconsistentOffsets, r, slices.Concat(ref.seqs, o.seqs), "offset %d has value %d in %s and %d in %s", o.Offset, ref.Value, ref.what, o.Value, o.what)
+		c.found(InconsistentOffsets, r, slices.Concat(c.seqsOf(ref), c.seqsOf(o)), "offset %d has value %d in %s and %d in %s", o.Offset, ref.Value, ref.what(), o.Value, o.what())
 	}
 }
 

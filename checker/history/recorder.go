@@ -11,16 +11,21 @@ import (
 // Recorder writes a history down, event by event. It has one owner: the loop of
 // the scripted users.
 type Recorder struct {
+	// events are those that were asked for; what came since is in chunks, all but the last of
+	// which are full: events are large, and a slice that grows copies them again and again.
 	events []Event
-	open   map[int64]int // operation to its invocation in events
+	chunks [][]Event
+	open   []bool // by event: it begins an operation that has not returned
 	out    *json.Encoder
 	err    error
 }
 
+const chunkSize = 1024
+
 // NewRecorder returns an empty history. If w is not nil every event is also
 // written to it as a line of JSON.
 func NewRecorder(w io.Writer) *Recorder {
-	r := &Recorder{open: make(map[int64]int)}
+	r := new(Recorder)
 	if w != nil {
 		r.out = json.NewEncoder(w)
 	}
@@ -30,11 +35,10 @@ func NewRecorder(w io.Writer) *Recorder {
 // Invoke records that an operation begins at time e.Time, and returns its number.
 // Seq, Phase and Op are filled in.
 func (r *Recorder) Invoke(e Event) int64 {
-	e.Seq = int64(len(r.events)) + 1
+	e.Seq = int64(r.Len()) + 1
 	e.Op = e.Seq
 	e.Phase = Invoke
-	r.open[e.Op] = len(r.events)
-	r.add(e)
+	r.add(&e)
 	return e.Op
 }
 
@@ -42,13 +46,12 @@ func (r *Recorder) Invoke(e Event) int64 {
 // are those of the invocation, and so are member, producer and isolation if e has none.
 // An operation returns at most once.
 func (r *Recorder) Return(op int64, e Event) {
-	i, ok := r.open[op]
-	if !ok {
+	if op < 1 || op > int64(r.Len()) || !r.open[op-1] {
 		panic(fmt.Sprintf("history: operation %d returns without being open", op))
 	}
-	delete(r.open, op)
-	begin := &r.events[i]
-	e.Seq = int64(len(r.events)) + 1
+	r.open[op-1] = false
+	begin := r.at(int(op - 1))
+	e.Seq = int64(r.Len()) + 1
 	e.Op = op
 	e.Phase = Return
 	e.Func, e.Process, e.Topic, e.Partition = begin.Func, begin.Process, begin.Topic, begin.Partition
@@ -62,22 +65,46 @@ func (r *Recorder) Return(op int64, e Event) {
 	if e.Isolation == ReadUncommitted {
 		e.Isolation = begin.Isolation
 	}
-	r.add(e)
+	r.add(&e)
 }
 
-func (r *Recorder) add(e Event) {
-	if len(r.events) == cap(r.events) {
-		// Events are large, and append's steps small for large slices.
-		r.events = slices.Grow(r.events, max(1024, len(r.events)))
+func (r *Recorder) at(i int) *Event {
+	if i < len(r.events) {
+		return &r.events[i]
 	}
-	r.events = append(r.events, e)
+	i -= len(r.events)
+	return &r.chunks[i/chunkSize][i%chunkSize]
+}
+
+// add copies the event.
+func (r *Recorder) add(e *Event) {
+	last := len(r.chunks) - 1
+	if last < 0 || len(r.chunks[last]) == chunkSize {
+		r.chunks = append(r.chunks, make([]Event, 0, chunkSize))
+		last++
+	}
+	r.chunks[last] = append(r.chunks[last], *e)
+	r.open = append(r.open, e.Phase == Invoke)
 	if r.out != nil && r.err == nil {
-		r.err = r.out.Encode(&e)
+		r.err = r.out.Encode(r.at(len(r.open) - 1))
 	}
 }
+
+// Len is how many events there are.
+func (r *Recorder) Len() int { return len(r.open) }
 
 // Events is the history so far. It must not be modified.
-func (r *Recorder) Events() []Event { return r.events }
+func (r *Recorder) Events() []Event {
+	r.events = slices.Grow(r.events, r.Len()-len(r.events))
+	for i, c := range r.chunks {
+		r.events = append(r.events, c...)
+		r.chunks[i] = c[:0]
+	}
+	if len(r.chunks) > 1 {
+		r.chunks = nil
+	}
+	return r.events
+}
 
 // Err is the first error of writing.
 func (r *Recorder) Err() error { return r.err }

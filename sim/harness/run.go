@@ -223,7 +223,7 @@ func (r *run) until(p Phase, within time.Duration, done func() bool) bool {
 		r.excuses.settle()
 		r.coordinators.look()
 		if r.opts.Progress != nil {
-			r.opts.Progress(Progress{Phase: p, Now: r.k.Now(), Events: r.k.Steps(), Ops: len(r.history.Events()) / 2})
+			r.opts.Progress(Progress{Phase: p, Now: r.k.Now(), Events: r.k.Steps(), Ops: r.history.Len() / 2})
 		}
 		if done() {
 			return true
