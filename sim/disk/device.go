@@ -50,6 +50,7 @@ type Device struct {
 	tree    tree
 	used    int64    // pages of linked files, in bytes
 	nextID  uint64   // of inodes
+	spare   []*page  // that no file has, for new ones
 	pending []*op    // submitted and unfinished, reads excepted, in order of submission
 	busy    sim.Time // transfers are planned up to here
 	treeEnd sim.Time // the last planned completion of an operation on the tree

@@ -98,14 +98,25 @@ func (n *inode) own(i int) *page {
 	case cur != nil && cur != d.old:
 		return cur
 	}
-	p := new(page)
+	p := n.d.newPage()
 	if cur != nil {
 		*p = *cur
 	} else {
+		*p = zeroes
 		n.addBlocks(1)
 	}
 	n.pages[i] = p
 	return p
+}
+
+// newPage returns a page with any content.
+func (d *Device) newPage() *page {
+	if last := len(d.spare) - 1; last >= 0 {
+		p := d.spare[last]
+		d.spare = d.spare[:last]
+		return p
+	}
+	return new(page)
 }
 
 func (n *inode) addBlocks(count int64) {
@@ -205,13 +216,13 @@ func (n *inode) cutPages(size int64, track bool) {
 // sync makes the disk have what the cache has, except for what a failed sync lost.
 func (n *inode) sync() {
 	n.d.stats.BytesSynced += uint64(len(n.dirty)-n.lost) * pageSize
-	if n.lost == 0 {
-		clear(n.dirty)
-	} else {
-		for i, p := range n.dirty { //odradek:unordered each entry is decided by itself
-			if !p.lost {
-				delete(n.dirty, i)
-			}
+	for i, p := range n.dirty { //odradek:unordered each entry is decided by itself, and a spare page is like any other
+		if p.lost {
+			continue
+		}
+		delete(n.dirty, i)
+		if p.old != nil && (i >= len(n.pages) || n.pages[i] != p.old) {
+			n.d.spare = append(n.d.spare, p.old)
 		}
 	}
 	n.diskSize, n.low = n.size, n.size
