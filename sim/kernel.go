@@ -226,10 +226,13 @@ func (k *Kernel) AtStepEnd(do Action, arg uint64) {
 // Running is the process whose code is on the stack, nil between callbacks.
 func (k *Kernel) Running() *Proc { return k.running }
 
+// sweepFrom is how many events must be cancelled for a sweep: a heap that small is as fast.
+const sweepFrom = 64
+
 // sweep forgets cancelled events once they are most of the queue: time-outs that
 // are nearly always cancelled would otherwise pile up until their time.
 func (k *Kernel) sweep() {
-	if k.dead < 1024 || k.dead < len(k.queue.heap)/2 {
+	if k.dead < sweepFrom || k.dead < len(k.queue.heap)/2 {
 		return
 	}
 	k.queue.prune(func(n uint32) bool {
