@@ -65,17 +65,20 @@ func (p *process) at(t sim.Time, proc *sim.Proc, kind sim.Kind, fn func()) {
 
 // Charge implements env.CPU.
 func (p *process) Charge(op env.Op, n int) {
-	c := p.costs
+	if op == env.OpRequest {
+		return // priced by its API, where its frame is read
+	}
+	p.count.work(op, n)
+	p.charge(p.costs.work(op, n))
+}
+
+// work counts what is done on the loop and off it.
+func (c *counts) work(op env.Op, n int) {
 	switch op {
 	case env.OpCopy:
-		p.count.copied += int64(n)
-		p.charge(c.Copy.of(n))
+		c.copied += int64(n)
 	case env.OpCRC:
-		p.count.checksummed += int64(n)
-		p.charge(c.Checksum.of(n))
-	case env.OpRequest: // priced by its API, where its frame is read
-	default:
-		p.charge(c.work(op, n))
+		c.checksummed += int64(n)
 	}
 }
 
@@ -94,6 +97,7 @@ func (c *Costs) work(op env.Op, n int) time.Duration {
 
 // Work implements env.CPU.
 func (p *process) Work(op env.Op, n int, fn, done func()) {
+	p.count.work(op, n)
 	p.at(p.loop.Now(), p.threads, p.kinds.work, func() {
 		p.at(p.thread(p.costs.work(op, n)), p.loop, p.kinds.work, func() { fn(); done() })
 	})
