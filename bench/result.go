@@ -37,7 +37,8 @@ type Machine struct {
 type Target struct {
 	// Name tells it from others in plots and tables: "odradek, 3 processes".
 	Name string `json:"name"`
-	// Mode is sim, disk (processes), in-process or external.
+	// Mode is sim, disk (processes), memory (processes that keep nothing on a disk),
+	// in-process or external.
 	Mode string `json:"mode"`
 	// Version of the program measured: a commit, "4.1.0", "" if it is not known.
 	Version string `json:"version,omitempty"`

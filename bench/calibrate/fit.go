@@ -128,16 +128,14 @@ func (o *Options) drive(ctx context.Context, pt *point) (measured, error) {
 
 // once runs a scenario against new brokers.
 func (o *Options) once(ctx context.Context, s *bench.Scenario, rate float64) (bench.Sample, error) {
-	dir, err := os.MkdirTemp(o.Dir, "odradek-calibrate-")
-	if err != nil {
-		return bench.Sample{}, err
-	}
-	defer os.RemoveAll(dir)
-	sys, err := target.Processes(target.Options{Brokers: s.Brokers, BrokerConfig: s.BrokerConfig, Dir: dir, Binary: o.Binary})
+	sys, err := target.Processes(target.Options{Brokers: s.Brokers, BrokerConfig: s.BrokerConfig, Dir: o.Dir, Binary: o.Binary})
 	if err != nil {
 		return bench.Sample{}, err
 	}
 	x, err := load.Run(ctx, sys, s, rate, load.Options{})
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w\n%s", err, target.Logs(sys))
+	}
 	if closed := sys.Close(); err == nil {
 		err = closed
 	}

@@ -41,7 +41,7 @@ func Bottleneck(s *bench.Sample, ofMachine, groups int) string {
 
 // sharedCores are those of the machine, for targets that run on it beside the client.
 func sharedCores(r *bench.Result, target string) int {
-	if mode := targetsOf(r)[target].Mode; mode == "disk" || mode == "in-process" {
+	if mode := targetsOf(r)[target].Mode; mode == "disk" || mode == "memory" || mode == "in-process" {
 		return r.Machine.Cores
 	}
 	return 0

@@ -45,6 +45,8 @@ type session struct {
 	result *bench.Result
 	of     int
 	names  map[nameOf]string
+	// madeDir is whether the directory of the result was not there before.
+	madeDir bool
 }
 
 // nameOf is a target by its place in the plan and how it calls itself, which differs by the
@@ -62,16 +64,37 @@ func newSession(p *Plan) (*session, error) {
 		Version: bench.ResultVersion, Scenario: p.Variants[0].Name, File: string(p.Text), Command: p.Command,
 		Machine: Machine(), Started: bench.Now(), Targets: []bench.Target{}, Samples: []bench.Sample{},
 	}}
-	return s, s.save()
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return s, s.claim()
+}
+
+// check reports configs that no client can have, before anything is started.
+func (p *Plan) check() error {
+	real := slices.ContainsFunc(p.Targets, func(t Target) bool { _, ok := t.(System); return ok })
+	if !real {
+		return nil
+	}
+	for i := range p.Variants {
+		v := &p.Variants[i]
+		_, err := load.ProducerOptions(v)
+		_, _, consumer := load.ConsumerOptions(v)
+		if err := errors.Join(err, consumer); err != nil {
+			return fmt.Errorf("%s: %w", v.Title(), err)
+		}
+	}
+	return nil
 }
 
 // Run measures every variant at every rate on every target, as often as the scenario says.
 // Whatever it fails of, the result has the samples taken before.
-func Run(ctx context.Context, p Plan) (*bench.Result, error) {
+func Run(ctx context.Context, p Plan) (_ *bench.Result, err error) {
 	s, err := newSession(&p)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, s.end()) }()
 	for i := range p.Variants {
 		v := &p.Variants[i]
 		s.of += v.Repetitions * len(p.rates(v)) * len(p.Targets)
@@ -210,14 +233,46 @@ func (s *session) name(index int, info bench.Target) string {
 	return info.Name
 }
 
+// claim makes the result's file, which must not be there: it would be somebody else's
+// measurement, finished or under way.
+func (s *session) claim() error {
+	path := s.plan.Path
+	if path == "" {
+		return nil
+	}
+	_, err := os.Stat(filepath.Dir(path))
+	s.madeDir = err != nil
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there already, and is not overwritten", path)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), s.save())
+}
+
+// end leaves no file of nothing behind.
+func (s *session) end() error {
+	path := s.plan.Path
+	if path == "" || len(s.result.Samples) > 0 {
+		return nil
+	}
+	err := os.Remove(path)
+	if s.madeDir {
+		err = errors.Join(err, os.Remove(filepath.Dir(path)))
+	}
+	return err
+}
+
 // save writes the result so that readers find the old one or the new one, and no half.
 func (s *session) save() error {
 	path := s.plan.Path
 	if path == "" {
 		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
 	}
 	if err := s.result.Write(path + ".part"); err != nil {
 		return err

@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"odradek/bench"
 	"odradek/bench/load"
+	"odradek/bench/target"
 )
 
 // planned is a target that keeps up until a rate, and writes down what it is asked.
@@ -119,6 +121,41 @@ func TestResultHasWhatWasMeasuredBeforeAFailure(t *testing.T) {
 		t.Errorf("files left behind: %v %v", left, err)
 	}
 	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunWithoutASampleLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	broken := System(func(*bench.Scenario) (target.System, error) { return nil, errors.New("no power") })
+	p := Plan{Variants: variants(t, ""), Targets: []Target{broken}, Path: filepath.Join(dir, "deep", "result.json")}
+	if _, err := Run(t.Context(), p); err == nil {
+		t.Fatal("the failure was not reported")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v %v", left, err)
+	}
+}
+
+func TestResultOfAnotherRunIsNotOverwritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "result.json")
+	if err := os.WriteFile(path, []byte("a week of work"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log []string
+	p := Plan{Variants: variants(t, ""), Targets: []Target{&planned{name: "A", log: &log}}, Path: path}
+	_, ran := Run(t.Context(), p)
+	_, _, swept := Sweep(t.Context(), p, 1000)
+	text, err := os.ReadFile(path)
+	if ran == nil || swept == nil || err != nil || string(text) != "a week of work" || len(log) > 0 {
+		t.Errorf("run: %v, sweep: %v, file %q, asked %v", ran, swept, text, log)
+	}
+}
+
+func TestConfigThatNoClientCanHaveIsFoundBeforeTheStart(t *testing.T) {
+	started := System(func(*bench.Scenario) (target.System, error) { t.Error("it was started"); return nil, nil })
+	p := Plan{Variants: variants(t, "producerConfig: {acks: 7}\nconsumerConfig: {fetch.min.bytes: few}\n"), Targets: []Target{started}}
+	if _, err := Run(t.Context(), p); err == nil || !strings.Contains(err.Error(), "acks=7") || !strings.Contains(err.Error(), "fetch.min.bytes=few") {
 		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"odradek/bench"
 )
@@ -16,11 +17,12 @@ type Knee struct {
 // Sweep searches the knee of every variant on every target, from a rate on. The searches of
 // all targets take turns, one rate each. A rate that seems too much is tried once more: a
 // moment of the machine is not the system's limit.
-func Sweep(ctx context.Context, p Plan, first float64) (*bench.Result, []Knee, error) {
+func Sweep(ctx context.Context, p Plan, first float64) (_ *bench.Result, _ []Knee, err error) {
 	s, err := newSession(&p)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() { err = errors.Join(err, s.end()) }()
 	var knees []Knee
 	for _, alike := range byBrokers(p.Variants) {
 		err := s.with(&alike[0], func(up []Running) error {

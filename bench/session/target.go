@@ -75,6 +75,8 @@ type Reference struct {
 	Frame int // bytes
 	// Program is the command line of a program that runs [reference.Main].
 	Program []string
+	// Dir is on the disk to be used, "" is the system's for temporary files.
+	Dir string
 }
 
 // Start implements Target.
@@ -84,7 +86,7 @@ func (r Reference) Start(s *bench.Scenario) (Running, error) {
 
 func (r Reference) config(s *bench.Scenario, rate float64) reference.Config {
 	c := reference.FromScenario(s, rate, r.Frame)
-	c.Program = r.Program
+	c.Program, c.Dir = r.Program, r.Dir
 	return c
 }
 
@@ -122,7 +124,7 @@ type fake struct {
 	process *reference.Process
 }
 
-func (f fake) Info() bench.Target { return bench.Target{Name: "kfake, 1 process", Mode: "disk"} }
+func (f fake) Info() bench.Target { return bench.Target{Name: "kfake, 1 process", Mode: "memory"} }
 
 func (f fake) Close() error {
 	_ = f.process.Close() // its log

@@ -7,17 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"odradek/bench"
 )
 
 // cluster is a system of nodes that were started here.
 type cluster struct {
-	info    bench.Target
-	place   place
-	nodes   []node // by id, from 1 on
-	startup time.Duration
+	info  bench.Target
+	place place
+	nodes []node // by id, from 1 on
 
 	mu sync.Mutex // of the nodes; not held while one that starts is waited for
 }
@@ -44,7 +42,6 @@ type measured interface {
 
 // bringUp starts all nodes and waits until clients can use them. If it fails, nothing is left.
 func bringUp(c *cluster) (System, error) {
-	begin := time.Now()
 	for _, n := range c.nodes {
 		if err := n.start(); err != nil {
 			return nil, errors.Join(c.wrong(err), c.Close())
@@ -53,11 +50,10 @@ func bringUp(c *cluster) (System, error) {
 	if err := awaitBrokers(c.Addrs(), c.Addrs(), startTimeout, c.ended); err != nil {
 		return nil, errors.Join(c.wrong(err), c.Close())
 	}
-	c.startup = time.Since(begin)
 	return c, nil
 }
 
-// wrong adds what the brokers have logged.
+// wrong names a system that did not start, and adds what its brokers have logged.
 func (c *cluster) wrong(err error) error { return fmt.Errorf("%s: %w\n%s", c.info.Name, err, c.Logs()) }
 
 func (c *cluster) Info() bench.Target { return c.info }
@@ -69,8 +65,6 @@ func (c *cluster) Addrs() []string {
 	}
 	return addrs
 }
-
-func (c *cluster) StartupSeconds() float64 { return c.startup.Seconds() }
 
 func (c *cluster) Logs() string {
 	var b strings.Builder
@@ -94,7 +88,7 @@ func (c *cluster) Usage() (bench.Usage, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.ended(); err != nil {
-		return bench.Unknown, c.wrong(err)
+		return bench.Unknown, err
 	}
 	var sum bench.Usage
 	for i, n := range c.nodes {
@@ -148,7 +142,7 @@ func (c *cluster) Restart(id int32) error {
 		return n.ended()
 	}
 	if err := awaitBrokers(own, own, startTimeout, ended); err != nil {
-		return c.wrong(fmt.Errorf("broker %d: %w", id, err))
+		return fmt.Errorf("broker %d: %w", id, err)
 	}
 	return nil
 }
@@ -187,9 +181,6 @@ func newPlace(o Options) (place, error) {
 	// Processes are told of it, whatever their working directory.
 	parent, err := filepath.Abs(o.Dir)
 	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", err
 	}
 	dir, err := os.MkdirTemp(parent, "odradek-bench-")

@@ -49,8 +49,8 @@ func TestUsageOfABrokerThatDiedIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-c.nodes[0].(*processNode).process.exited
-	if u, err := c.Usage(); err == nil || u != bench.Unknown || !strings.Contains(err.Error(), "cheese") {
-		t.Errorf("usage %+v, %v", u, err)
+	if u, err := c.Usage(); err == nil || u != bench.Unknown || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(Logs(c), "cheese") {
+		t.Errorf("usage %+v, %v, logs %q", u, err, Logs(c))
 	}
 	if err := c.Kill(1); err != nil {
 		t.Errorf("what has died cannot be killed: %v", err)

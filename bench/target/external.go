@@ -24,11 +24,11 @@ func External(addrs []string, pids []int) (System, error) {
 	const patience = 15 * time.Second
 	running := func() error { return nil }
 	if err := awaitBrokers(addrs, nil, patience, running); err != nil {
-		return nil, fmt.Errorf("external: %w", err)
+		return nil, err
 	}
 	e := &external{addrs, pids}
 	if _, err := e.Usage(); err != nil {
-		return nil, fmt.Errorf("external: %w", err)
+		return nil, err
 	}
 	return e, nil
 }

@@ -3,7 +3,6 @@ package target
 import (
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -14,14 +13,12 @@ import (
 type fake struct {
 	info    bench.Target
 	cluster *kfake.Cluster
-	startup time.Duration
 }
 
 // Fake starts franz-go's kfake in this process, which keeps records in memory: what clients can
 // do with a broker that does next to nothing. Its usage is that of the whole process, clients
 // included. Of the configs it takes those that it knows.
 func Fake(o Options) (System, error) {
-	begin := time.Now()
 	c, err := kfake.NewCluster(kfake.NumBrokers(max(1, o.Brokers)), kfake.BrokerConfigs(o.BrokerConfig))
 	if err != nil {
 		return nil, fmt.Errorf("kfake: %w", err)
@@ -32,7 +29,6 @@ func Fake(o Options) (System, error) {
 		c.Close()
 		return nil, fmt.Errorf("kfake: %w", err)
 	}
-	f.startup = time.Since(begin)
 	return f, nil
 }
 
@@ -52,7 +48,6 @@ func kfakeVersion() string {
 
 func (f *fake) Info() bench.Target          { return f.info }
 func (f *fake) Addrs() []string             { return f.cluster.ListenAddrs() }
-func (f *fake) StartupSeconds() float64     { return f.startup.Seconds() }
 func (f *fake) Usage() (bench.Usage, error) { return SelfUsage(), nil }
 func (f *fake) Kill(int32) error            { return ErrUnsupported }
 func (f *fake) Restart(int32) error         { return ErrUnsupported }

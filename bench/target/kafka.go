@@ -12,11 +12,8 @@ import (
 	"odradek/bench/kafka"
 )
 
-// ErrNotInstalled is what Kafka's error wraps when Java or Maven is missing.
-var ErrNotInstalled = kafka.ErrNotInstalled
-
 // Kafka starts a cluster of Apache Kafka's brokers in KRaft mode, each a process of its own, on
-// loopback. Its storage is formatted before the clock of the start runs.
+// loopback. It is [kafka.ErrNotInstalled] if Java or Maven is missing.
 func Kafka(o Options) (System, error) {
 	o.Brokers = max(1, o.Brokers)
 	if o.CacheDir == "" {

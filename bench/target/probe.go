@@ -25,14 +25,14 @@ func awaitBrokers(addrs, want []string, timeout time.Duration, ended func() erro
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	for _, addr := range addrs {
-		if err := awaitBroker(ctx, addr, want, ended); err != nil {
+		if err := awaitBroker(ctx, addr, want, timeout, ended); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func awaitBroker(ctx context.Context, addr string, want []string, ended func() error) error {
+func awaitBroker(ctx context.Context, addr string, want []string, timeout time.Duration, ended func() error) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DialTimeout(time.Second))
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func awaitBroker(ctx context.Context, addr string, want []string, ended func() e
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w", addr, err)
+			return fmt.Errorf("%s did not answer within %v: %w", addr, timeout, err)
 		case <-time.After(probeEvery):
 		}
 	}

@@ -39,8 +39,8 @@ type Options struct {
 	// default, but for the internal topics in a cluster too small for it: they have as many
 	// replicas as there are brokers.
 	BrokerConfig map[string]string
-	// Dir is on the disk to be used: data and logs go into a new directory in it. It is made
-	// if it is missing; "" is the system's for temporary files.
+	// Dir is on the disk to be used: data and logs go into a new directory in it. "" is the
+	// system's for temporary files.
 	Dir string
 	// Binary is the odradek program that Processes runs, "" this one.
 	Binary string
@@ -50,18 +50,6 @@ type Options struct {
 	// CacheDir keeps Kafka's jars between runs. "" is odradek-bench in the user's cache
 	// directory.
 	CacheDir string
-}
-
-// started is a System that was started here.
-type started interface{ StartupSeconds() float64 }
-
-// StartupSeconds is how long a system took from the start of its first process until every
-// broker answered a client's Metadata with all brokers; -1 if it was not started here.
-func StartupSeconds(s System) float64 {
-	if s, ok := s.(started); ok {
-		return s.StartupSeconds()
-	}
-	return -1
 }
 
 // logged is a System whose brokers' logs can be read.

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odradek/bench"
+	"odradek/bench/kafka"
 	"odradek/bench/target"
 )
 
@@ -69,7 +70,7 @@ func TestKafkaServesKillsAndRestarts(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			exercise(t, n, func() (target.System, error) {
 				s, err := target.Kafka(target.Options{Brokers: n, BrokerConfig: setting, Dir: t.TempDir()})
-				if errors.Is(err, target.ErrNotInstalled) {
+				if errors.Is(err, kafka.ErrNotInstalled) {
 					t.Skip(err)
 				}
 				return s, err
@@ -93,10 +94,6 @@ func exercise(t *testing.T, brokers int, start func() (target.System, error)) {
 			t.Error("somebody listens after Close")
 		}
 	}()
-	t.Logf("%+v started in %.2f s", s.Info(), target.StartupSeconds(s))
-	if target.StartupSeconds(s) <= 0 {
-		t.Errorf("started in %v s", target.StartupSeconds(s))
-	}
 	addrs := slices.Clone(s.Addrs())
 	if len(addrs) != brokers {
 		t.Fatalf("addresses %v, want %d", addrs, brokers)
@@ -140,7 +137,9 @@ func exercise(t *testing.T, brokers int, start func() (target.System, error)) {
 			t.Errorf("broker %d was started twice", id)
 		}
 		produce(t, cl, fmt.Sprint("after ", id))
-		usage(t, s, before)
+		if u := usage(t, s, before); u.CPUSeconds == 0 {
+			t.Error("the life that was ended has taken no CPU time")
+		}
 	}
 	if !slices.Equal(addrs, s.Addrs()) {
 		t.Errorf("addresses were %v, are %v", addrs, s.Addrs())
@@ -164,14 +163,15 @@ func exercise(t *testing.T, brokers int, start func() (target.System, error)) {
 	}
 }
 
-// usage must be known, and not less than it was: a killed process's does not get lost.
+// usage must be known, and not less than it was: a killed process's does not get lost. Of one
+// that runs the system tells it in steps of 10 ms, of which a young broker may have had none.
 func usage(t *testing.T, s target.System, before bench.Usage) bench.Usage {
 	t.Helper()
 	u, err := s.Usage()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.CPUSeconds <= 0 || u.CPUSeconds < before.CPUSeconds || u.BytesWritten < before.BytesWritten {
+	if u.CPUSeconds < 0 || u.CPUSeconds < before.CPUSeconds || u.BytesWritten < before.BytesWritten {
 		t.Errorf("usage %+v after %+v", u, before)
 	}
 	return u
@@ -224,8 +224,8 @@ func TestFakeServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if len(s.Addrs()) != 3 || target.StartupSeconds(s) <= 0 || target.Logs(s) != "" {
-		t.Errorf("%v started in %v s, logs %q", s.Addrs(), target.StartupSeconds(s), target.Logs(s))
+	if len(s.Addrs()) != 3 || target.Logs(s) != "" {
+		t.Errorf("%v, logs %q", s.Addrs(), target.Logs(s))
 	}
 	cl := client(t, s.Addrs())
 	if _, err := kadm.NewClient(cl).CreateTopic(patience(t), 1, 1, nil, topic); err != nil {
@@ -252,8 +252,8 @@ func TestExternalHasTheUsageOfTheProcessesGiven(t *testing.T) {
 	if u, err := s.Usage(); err != nil || u != bench.Unknown {
 		t.Errorf("usage without processes %+v, %v", u, err)
 	}
-	if !slices.Equal(s.Addrs(), f.Addrs()) || s.Info().Mode != "external" || target.StartupSeconds(s) != -1 {
-		t.Errorf("%+v at %v, started in %v s", s.Info(), s.Addrs(), target.StartupSeconds(s))
+	if !slices.Equal(s.Addrs(), f.Addrs()) || s.Info().Mode != "external" {
+		t.Errorf("%+v at %v", s.Info(), s.Addrs())
 	}
 	cannotKill(t, s)
 	two, err := target.External(f.Addrs(), []int{os.Getpid(), os.Getpid()})

@@ -35,7 +35,7 @@ func (f *benchFlags) add(c *cobra.Command) {
 	fl.DurationVar(&f.duration, "duration", 0, "how long each sample is measured, instead of the scenario's testDuration")
 	fl.DurationVar(&f.warmup, "warmup", 0, "instead of the scenario's warmupDuration")
 	fl.StringSliceVar(&f.variants, "variant", nil, "only these variants of the scenario")
-	fl.StringVar(&f.out, "out", "", `directory for the result (default "out/bench/SCENARIO-TIME")`)
+	fl.StringVar(&f.out, "out", "", `directory for result.json, which must not be there yet (default "out/bench/SCENARIO-TIME")`)
 	fl.BoolVar(&f.asJSON, "json", false, "print the result as one JSON object")
 }
 
@@ -97,7 +97,8 @@ samples are in the result, latency against load. With --rates it is these that a
 }
 
 // plan reads the scenario and what the flags change of it.
-func (f *benchFlags) plan(nameOrFile string) (session.Plan, error) {
+func (f *benchFlags) plan(c *cobra.Command, nameOrFile string) (session.Plan, error) {
+	set := c.Flags().Changed // 0 s of warm-up is something else than no word of it
 	text, variants, err := loadScenario(nameOrFile)
 	if err != nil {
 		return session.Plan{}, err
@@ -107,13 +108,13 @@ func (f *benchFlags) plan(nameOrFile string) (session.Plan, error) {
 	}
 	for i := range variants {
 		s := &variants[i]
-		if f.duration != 0 {
+		if set("duration") {
 			s.TestDuration = f.duration
 		}
-		if f.warmup != 0 {
+		if set("warmup") {
 			s.WarmupDuration = f.warmup
 		}
-		if f.repetitions != 0 {
+		if set("repetitions") {
 			s.Repetitions = f.repetitions
 		}
 		if len(f.rates) > 0 {
@@ -161,7 +162,7 @@ func (f *benchFlags) chosen(all []bench.Scenario) ([]bench.Scenario, error) {
 }
 
 func benchRun(c *cobra.Command, f benchFlags, nameOrFile string) error {
-	plan, err := f.plan(nameOrFile)
+	plan, err := f.plan(c, nameOrFile)
 	if err != nil {
 		return err
 	}
@@ -178,7 +179,7 @@ func benchSweep(c *cobra.Command, f benchFlags, nameOrFile string, first float64
 	if first < 1 {
 		return fmt.Errorf("--from %v: want a rate of 1 or more", first)
 	}
-	plan, err := f.plan(nameOrFile)
+	plan, err := f.plan(c, nameOrFile)
 	if err != nil {
 		return err
 	}
@@ -195,6 +196,9 @@ func benchSweep(c *cobra.Command, f benchFlags, nameOrFile string, first float64
 func benchDone(c *cobra.Command, f *benchFlags, plan *session.Plan, r *bench.Result, knees []session.Knee, failed error) error {
 	if r == nil || len(r.Samples) == 0 {
 		return failed
+	}
+	if failed == nil && lostDurable(r, plan.Variants) {
+		failed = errFinding
 	}
 	out := c.OutOrStdout()
 	if f.asJSON {
@@ -215,9 +219,6 @@ func benchDone(c *cobra.Command, f *benchFlags, plan *session.Plan, r *bench.Res
 		}
 	}
 	fmt.Fprintf(out, "\nresult in %s\n", plan.Path)
-	if failed == nil && lostDurable(r, plan.Variants) {
-		return errFinding
-	}
 	return failed
 }
 

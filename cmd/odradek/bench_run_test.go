@@ -70,6 +70,11 @@ func TestBenchFlagsThatCannotBeAreErrors(t *testing.T) {
 		"no such file":               {"run", "./nonsense.yaml"},
 		"accepts 1 arg(s)":           {"run"},
 		"there is no field nonsense": {"run", writeScenario(t, "name: x\nnonsense: 1\n")},
+		"testDuration: 0s":           {"run", "smoke", "--duration", "0s"},
+		"--profile":                  {"run", "smoke", "--profile", "hdd"},
+		"--frame":                    {"run", "smoke", "--frame", "1000"},
+		"--data":                     {"run", "smoke", "--mode", "sim", "--data", "/tmp"},
+		"want HOST:PORT":             {"run", "smoke", "--target", "localhost"},
 		"there is nothing to do":     {"run", writeScenario(t, "name: x\nproducersPerTopic: 0\n")},
 		"repetitions: -1, want 1":    {"run", "smoke", "--repetitions", "-1"},
 	} {

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,18 +37,21 @@ func (f *targetFlags) add(c *cobra.Command) {
 	fl.BoolVar(&f.kafka, "kafka", false, "measure Apache Kafka; needs java and mvn")
 	fl.StringArrayVar(&f.binaries, "binary", nil, "measure another build of odradek on disk (may be repeated)")
 	fl.StringVar(&f.profile, "profile", "", "machine of --mode sim: "+strings.Join(simulated.Profiles(), ", ")+", a file (default this-machine if odradek bench calibrate was run, or laptop)")
-	fl.IntVar(&f.frame, "frame", 1<<20, "bytes of a frame of --mode reference")
+	fl.IntVar(&f.frame, "frame", defaultFrame, "bytes of a frame of --mode reference")
 	fl.StringVar(&f.dir, "data", "", "directory in which brokers get one each for their data, to measure its disk (default: the system's temporary directory)")
 }
 
+// defaultFrame is what one write has of a log that is only limited by its disk.
+const defaultFrame = 1 << 20
+
 // targets are all that the flags name; with none of them it is odradek on disk.
 func (f *targetFlags) targets() ([]session.Target, error) {
-	if len(f.pids) > 0 && len(f.addrs) != 1 {
-		return nil, errors.New("--pid: want one --target that the processes are of")
-	}
 	modes := f.modes
 	if len(modes)+len(f.addrs)+len(f.binaries) == 0 && !f.kafka {
 		modes = []string{"disk"}
+	}
+	if err := f.misplaced(modes); err != nil {
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -69,7 +74,7 @@ func (f *targetFlags) targets() ([]session.Target, error) {
 		case "kfake":
 			list = append(list, session.Fake(program))
 		case "reference":
-			list = append(list, session.Reference{Frame: f.frame, Program: program})
+			list = append(list, session.Reference{Frame: f.frame, Program: program, Dir: f.dir})
 		default:
 			return nil, fmt.Errorf("--mode %s: want disk, in-process, sim, kfake or reference", mode)
 		}
@@ -91,30 +96,34 @@ func (f *targetFlags) targets() ([]session.Target, error) {
 // started is a target of brokers that are started here.
 func (f *targetFlags) started(start func(target.Options) (target.System, error), o target.Options) session.System {
 	return func(s *bench.Scenario) (target.System, error) {
-		o.Brokers, o.BrokerConfig = s.Brokers, s.BrokerConfig
-		if f.dir == "" {
-			return start(o)
-		}
-		dir, err := os.MkdirTemp(f.dir, "odradek-bench-")
-		if err != nil {
-			return nil, err
-		}
-		o.Dir = dir
-		sys, err := start(o)
-		if err != nil {
-			return nil, errors.Join(err, os.RemoveAll(dir))
-		}
-		return removing{sys, dir}, nil
+		o.Brokers, o.BrokerConfig, o.Dir = s.Brokers, s.BrokerConfig, f.dir
+		return start(o)
 	}
 }
 
-// removing is a system whose data goes with it.
-type removing struct {
-	target.System
-	dir string
+// misplaced is an error of a flag that none of the targets has a use for.
+func (f *targetFlags) misplaced(modes []string) error {
+	has := func(mode string) bool { return slices.Contains(modes, mode) }
+	onDisk := has("disk") || has("in-process") || has("reference") || f.kafka || len(f.binaries) > 0
+	switch {
+	case len(f.pids) > 0 && len(f.addrs) != 1:
+		return errors.New("--pid: want one --target that the processes are of")
+	case f.profile != "" && !has("sim"):
+		return errors.New("--profile: is the machine of --mode sim, which is not asked for")
+	case f.frame != defaultFrame && !has("reference"):
+		return errors.New("--frame: is of --mode reference, which is not asked for")
+	case f.dir != "" && !onDisk:
+		return errors.New("--data: no target is asked for that this command gives a disk")
+	}
+	for _, addr := range f.addrs {
+		for _, one := range strings.Split(addr, ",") {
+			if _, _, err := net.SplitHostPort(one); err != nil {
+				return fmt.Errorf("--target %s: want HOST:PORT, or several of one cluster with commas", addr)
+			}
+		}
+	}
+	return nil
 }
-
-func (r removing) Close() error { return errors.Join(r.System.Close(), os.RemoveAll(r.dir)) }
 
 func (f *targetFlags) simulation() (simulated.Profile, error) {
 	if f.profile != "" {
