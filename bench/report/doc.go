@@ -2,6 +2,7 @@
 //
 //   - markdown.go: what ran and what came of it, in tables that a person reads.
 //     bottleneck.go says who was the limit: the system, the client, or the machine.
+//     ratio.go compares variants.
 //   - csv.go: a line for every sample, for spreadsheets.
 //   - gobench.go: the Go benchmark format, for benchstat.
 //   - number.go: numbers with units for people; table.go: tables.

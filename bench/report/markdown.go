@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 // with the lowest and the highest.
 func Markdown(w io.Writer, r *bench.Result) error {
 	d := document{w: w, r: r, groups: groupsOf(r), runs: r.Runs()}
-	for _, part := range []func() error{d.header, d.targets, d.seen, d.took, d.counted, d.happened} {
+	for _, part := range []func() error{d.header, d.targets, d.seen, d.took, d.ratios, d.counted, d.happened} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -86,7 +87,7 @@ func (d *document) took() error {
 	for _, run := range d.runs {
 		cells := append(runCells(&run), medians(&run, measures)...)
 		var server, client, late []float64
-		var limits []string
+		limits := make(map[string]int)
 		for _, s := range run.Samples {
 			if c := cores(s.Server, s); c >= 0 {
 				server = append(server, c)
@@ -97,13 +98,25 @@ func (d *document) took() error {
 			if s.Lateness.Count() > 0 {
 				late = append(late, float64(s.Lateness.Quantile(0.99))/1e6)
 			}
-			if limit := Bottleneck(s, sharedCores(d.r, run.Target), d.groups[run.Variant]); !slices.Contains(limits, limit) {
-				limits = append(limits, limit)
-			}
+			limits[Bottleneck(s, sharedCores(d.r, run.Target), d.groups[run.Variant])]++
 		}
-		t.add(append(cells, spread(server), spread(client), spread(late), strings.Join(limits, ", "))...)
+		t.add(append(cells, spread(server), spread(client), spread(late), times(limits, len(run.Samples)))...)
 	}
 	return d.section("What it took", &t)
+}
+
+// times says in how many repetitions something was so, if it was not in all of them.
+func times(what map[string]int, of int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(what)) {
+		if what[name] == of {
+			return name
+		}
+		if name != limitNone {
+			parts = append(parts, fmt.Sprintf("%s in %d of %d", name, what[name], of))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // counted is what simulations count, a column for each run.

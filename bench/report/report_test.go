@@ -44,6 +44,46 @@ func sample(target string, repetition int, latency int64) bench.Sample {
 	return s
 }
 
+func TestMarkdownTellsVariantsAsRatiosToTheFirst(t *testing.T) {
+	r := result()
+	r.Samples = nil
+	for rep, latency := range []int64{2, 4, 8} { // a machine that slows down
+		for _, v := range []struct {
+			name   string
+			factor int64
+		}{{"plain", 1}, {"safe", 3}} {
+			s := sample("odradek", rep, latency*v.factor)
+			s.Variant, s.Acked, s.Server = v.name, 10_000/v.factor, bench.Unknown
+			r.Samples = append(r.Samples, s)
+		}
+	}
+	var b strings.Builder
+	if err := Markdown(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(b.String(), "## Ratios to plain, of the same repetition\n\n")
+	if want := "| odradek | safe    |            1,000 |      0.333 |"; !found || !strings.Contains(text, want) {
+		t.Errorf("want %q in\n%s", want, b.String())
+	}
+	if strings.Count(text, " 3.00 |") != 4 {
+		t.Errorf("latency of safe is not thrice that of plain in every repetition:\n%s", text)
+	}
+	if strings.Contains(text, "CPU") {
+		t.Errorf("ratios of what nobody knows:\n%s", text)
+	}
+}
+
+func TestBottleneckOfSomeRepetitionsIsTold(t *testing.T) {
+	for _, c := range []struct {
+		what map[string]int
+		want string
+	}{{map[string]int{limitNone: 3}, "-"}, {map[string]int{limitClient: 3}, "client"}, {map[string]int{limitNone: 2, limitClient: 1}, "client in 1 of 3"}} {
+		if got := times(c.what, 3); got != c.want {
+			t.Errorf("%v: %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
 func TestMarkdownTellsMediansWithTheirSpread(t *testing.T) {
 	var b strings.Builder
 	if err := Markdown(&b, result()); err != nil {

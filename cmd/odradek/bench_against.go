@@ -31,10 +31,13 @@ func (f *againstFlags) add(c *cobra.Command) {
 	fl.StringVar(&f.out, "out", "", "file for the result of --against, with both builds")
 }
 
+// againstOnly are flags that mean nothing to the gate of the simulation.
+var againstOnly = []string{"scenario", "repetitions", "fail-on", "out"}
+
 // benchAgainst judges this build by another, on this machine's disk.
 func benchAgainst(c *cobra.Command, f benchGateFlags) error {
-	if f.update {
-		return fmt.Errorf("--update: there is no baseline with --against")
+	if f.update || c.Flags().Changed("baseline") {
+		return fmt.Errorf("--update and --baseline: there is no baseline with --against")
 	}
 	thresholds, err := parseThresholds(f.against.failOn)
 	if err != nil {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"odradek/bench"
 	"odradek/bench/calibrate"
+	benchreport "odradek/bench/report"
 	"odradek/bench/simulated"
 )
 
@@ -54,7 +54,13 @@ func benchCalibrate(c *cobra.Command, f benchCalibrateFlags) error {
 	if f.options.Seconds <= 0 || f.options.Repetitions < 1 {
 		return errors.New("--seconds and --repetitions: want more than 0")
 	}
-	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
+	if len(f.check) > 0 && f.out != "" {
+		return errors.New("--out: with --check no profile is made")
+	}
+	if len(f.check) == 0 && (f.asJSON || c.Flags().Changed("profile")) {
+		return errors.New("--json and --profile: are of --check, which is not asked for")
+	}
+	ctx, stop := interruptible()
 	defer stop()
 	f.options.Progress = func(what string) { fmt.Fprintln(c.ErrOrStderr(), what) }
 	if len(f.check) > 0 {
@@ -126,8 +132,8 @@ func benchCheck(ctx context.Context, c *cobra.Command, f benchCalibrateFlags) er
 			lines = append(lines, predictedMeasure{x.Title, x.Rate, m.Name, m.Unit, real, predicted, off})
 		}
 	}
-	t := table[predictedMeasure]{columns: "SCENARIO\tRATE\tMEASURE\tUNIT\tMEASURED\tPREDICTED\tERROR", row: func(l predictedMeasure) []any {
-		return []any{l.Scenario, l.Rate, l.Measure, l.Unit, fmt.Sprintf("%.5g", l.Measured), fmt.Sprintf("%.5g", l.Predicted), fmt.Sprintf("%+.0f %%", l.Error*100)}
+	t := table[predictedMeasure]{columns: "SCENARIO\tRATE\tMEASURE\tMEASURED\tPREDICTED\tPREDICTED/MEASURED", row: func(l predictedMeasure) []any {
+		return []any{l.Scenario, benchreport.Rate(l.Rate), l.Measure, benchreport.Quantity(l.Measured, l.Unit), benchreport.Quantity(l.Predicted, l.Unit), benchreport.Number(l.Error + 1)}
 	}}
 	return t.show(c, f.asJSON, lines, "nothing was measured")
 }

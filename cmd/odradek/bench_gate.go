@@ -41,6 +41,11 @@ Exit code 1 is a finding.`,
 			if f.against.binary != "" {
 				return benchAgainst(c, f)
 			}
+			for _, flag := range againstOnly {
+				if c.Flags().Changed(flag) {
+					return fmt.Errorf("--%s: is of --against, which is not asked for", flag)
+				}
+			}
 			return benchGate(c, f)
 		},
 	}
@@ -55,7 +60,7 @@ Exit code 1 is a finding.`,
 func benchGate(c *cobra.Command, f benchGateFlags) error {
 	before, err := gate.Read(f.baseline)
 	if err != nil && !(f.update && errors.Is(err, os.ErrNotExist)) {
-		return fmt.Errorf("%w; --update writes a baseline", err)
+		return fmt.Errorf("%w; run it where the repository begins, or say --baseline; --update writes one", err)
 	}
 	run, err := gate.Simulated()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 func TestGateFindsWhatIsNotAsTheBaselineHasIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "baseline.json")
-	if _, err := benchLine("gate", "--baseline", path); err == nil || errors.Is(err, errFinding) || !strings.Contains(err.Error(), "--update writes") {
+	if _, err := benchLine("gate", "--baseline", path); err == nil || errors.Is(err, errFinding) || !strings.Contains(err.Error(), "--update writes one") {
 		t.Fatalf("without a baseline: %v", err)
 	}
 	if _, err := benchLine("gate", "--baseline", path, "--update"); err != nil {

@@ -129,7 +129,7 @@ func (f *benchFlags) plan(c *cobra.Command, nameOrFile string) (session.Plan, er
 		return session.Plan{}, err
 	}
 	if f.out == "" {
-		f.out = filepath.Join("out", "bench", variants[0].Name+"-"+time.Now().Format("20060102-150405"))
+		f.out = filepath.Join("out", "bench", variants[0].Name+"-"+time.Now().Format("20060102-150405.000"))
 	}
 	var words []string
 	for _, w := range os.Args[1:] {
