@@ -17,6 +17,11 @@ import (
 // group to be stable, once everything has healed and nothing more is written.
 const drainWithin = 45 * time.Second
 
+// settled is how long it must have been so that a crew has nothing left to do. A leader that
+// was cut off and replaced tells an old end of its log until it hears of it, which
+// takes a while after the cut has healed.
+const settled = 2 * time.Second
+
 // overseer is who looks after a crew: an administrator who reads its committed offsets now
 // and then, and in the end tells it when everything is done.
 func (w *crew) overseer() User {
@@ -32,9 +37,16 @@ func (w *crew) overseer() User {
 			// What went wrong is in the history.
 			_, _ = w.committed(t, a, admin)
 		}
-		until := s.Env.Clock.Now().Add(drainWithin)
-		for w.why = w.remains(t, s, a, admin); w.why != "" && s.Env.Clock.Now() < until; w.why = w.remains(t, s, a, admin) {
-			s.sleep(t, 200*time.Millisecond)
+		began := s.Env.Clock.Now()
+		for since := began; ; s.sleep(t, 200*time.Millisecond) {
+			w.why = w.remains(t, s, a, admin)
+			now := s.Env.Clock.Now()
+			if w.why != "" {
+				since = now
+			}
+			if now.Sub(since) >= settled || now.Sub(began) >= drainWithin {
+				break
+			}
 		}
 		w.drained = true
 	}}
