@@ -58,7 +58,7 @@ func (k *Kernel) Steps() uint64 { return k.steps }
 
 // Pending is an upper bound of the number of events waiting: cancelled ones count
 // until they are swept.
-func (k *Kernel) Pending() int { return len(k.queue.heap) }
+func (k *Kernel) Pending() int { return k.queue.len() }
 
 // NewNode adds a node to the trace.
 func (k *Kernel) NewNode(name string) Node {
@@ -133,7 +133,7 @@ func (k *Kernel) RunUntil(t Time) {
 func (k *Kernel) RunFor(d time.Duration) { k.RunUntil(k.now.Add(d)) }
 
 func (k *Kernel) step(limit Time) bool {
-	for len(k.queue.heap) > 0 && k.queue.heap[0].at <= limit {
+	for k.queue.len() > 0 && k.queue.first().at <= limit {
 		e := k.queue.pop()
 		s := &k.slab[e.slot]
 		p := s.proc
@@ -232,7 +232,7 @@ const sweepFrom = 64
 // sweep forgets cancelled events once they are most of the queue: time-outs that
 // are nearly always cancelled would otherwise pile up until their time.
 func (k *Kernel) sweep() {
-	if k.dead < sweepFrom || k.dead < len(k.queue.heap)/2 {
+	if k.dead < sweepFrom || k.dead < k.queue.len()/2 {
 		return
 	}
 	k.queue.prune(func(n uint32) bool {
