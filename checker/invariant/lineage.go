@@ -108,7 +108,7 @@ func endingAt(es []entry, o wire.Offset) (entry, bool) {
 // lineage is the history of one partition: all its replicas' logs, and what is
 // committed.
 type lineage struct {
-	logs map[wire.NodeID]*replicaLog
+	logs []nodeLog // in the order in which they were first told of: there are few
 	// known has every batch that some replica has.
 	known map[point]entry
 	// committed is what was below some replica's high watermark, in order.
@@ -121,6 +121,11 @@ type lineage struct {
 	forms map[form]uint32
 	// cleaned is how far any replica was ever compacted.
 	cleaned wire.Offset
+}
+
+type nodeLog struct {
+	node wire.NodeID
+	*replicaLog
 }
 
 // form is a batch that compaction has rewritten.
@@ -136,15 +141,17 @@ type point struct {
 }
 
 func newLineage() lineage {
-	return lineage{logs: make(map[wire.NodeID]*replicaLog), known: make(map[point]entry), forms: make(map[form]uint32)}
+	return lineage{known: make(map[point]entry), forms: make(map[form]uint32)}
 }
 
 func (g *lineage) log(n wire.NodeID) *replicaLog {
-	l := g.logs[n]
-	if l == nil {
-		l = &replicaLog{anchored: true} // a log that begins at 0 has nothing before it
-		g.logs[n] = l
+	for i := range g.logs {
+		if g.logs[i].node == n {
+			return g.logs[i].replicaLog
+		}
 	}
+	l := &replicaLog{anchored: true} // a log that begins at 0 has nothing before it
+	g.logs = append(g.logs, nodeLog{n, l})
 	return l
 }
 
@@ -220,7 +227,7 @@ func (g *lineage) truncate(l *replicaLog, o wire.Offset) {
 }
 
 func (g *lineage) kept(e *entry) bool {
-	for _, l := range g.logs { //odradek:unordered any of them will do
+	for _, l := range g.logs {
 		if x, ok := endingAt(l.entries, e.Last); ok && x.Epoch == e.Epoch {
 			return true
 		}

@@ -54,11 +54,11 @@ type Replication struct {
 // replicated is what is known of one partition.
 type replicated struct {
 	lineage
-	tp         wire.TopicPartition
+	name       string
 	controller Partition
-	known      bool // controller is set
-	replicas   map[wire.NodeID]*Replica
-	nodes      []wire.NodeID // of replicas, sorted
+	known      bool          // controller is set
+	nodes      []wire.NodeID // sorted
+	replicas   []*Replica    // of nodes
 	leaders    map[wire.LeaderEpoch]wire.NodeID
 	newest     wire.LeaderEpoch
 }
@@ -72,8 +72,7 @@ func (c *Replication) partition(tp wire.TopicPartition) *replicated {
 	p := c.partitions[tp]
 	if p == nil {
 		p = &replicated{
-			lineage: newLineage(), tp: tp, newest: wire.NoLeaderEpoch,
-			replicas: make(map[wire.NodeID]*Replica), leaders: make(map[wire.LeaderEpoch]wire.NodeID),
+			lineage: newLineage(), name: tp.String(), newest: wire.NoLeaderEpoch, leaders: make(map[wire.LeaderEpoch]wire.NodeID),
 		}
 		c.partitions[tp] = p
 	}
@@ -90,7 +89,7 @@ func (c *Replication) Deleted(tp wire.TopicPartition) { c.partition(tp).known = 
 // Controller reports the state of a partition that the controller committed.
 func (c *Replication) Controller(s Partition) []Violation {
 	p := c.partition(s.ID)
-	f := &findings{subject: s.ID.String()}
+	f := &findings{subject: p.name}
 	s.ISR, s.ELR, s.Fenced = slices.Clone(s.ISR), slices.Clone(s.ELR), slices.Clone(s.Fenced)
 	p.controller, p.known = s, true
 	p.leads(f, s.Leader, s.LeaderEpoch)
@@ -102,18 +101,20 @@ func (c *Replication) Controller(s Partition) []Violation {
 // Replica reports the state of a replica.
 func (c *Replication) Replica(tp wire.TopicPartition, s Replica) []Violation {
 	p := c.partition(tp)
-	f := &findings{subject: tp.String()}
-	before, ok := p.replicas[s.Node]
+	f := &findings{subject: p.name}
+	i, ok := slices.BinarySearch(p.nodes, s.Node)
 	if !ok {
-		before = &Replica{Node: s.Node}
-		p.replicas[s.Node] = before
-		i, _ := slices.BinarySearch(p.nodes, s.Node)
 		p.nodes = slices.Insert(p.nodes, i, s.Node)
+		p.replicas = slices.Insert(p.replicas, i, &Replica{Node: s.Node})
 	}
+	before := p.replicas[i]
 	old := *before
 	*before = s
-	before.MaximalISR = slices.Clone(s.MaximalISR)
-	before.Changes = nil
+	if before.Changes = nil; slices.Equal(old.MaximalISR, s.MaximalISR) {
+		before.MaximalISR = old.MaximalISR
+	} else {
+		before.MaximalISR = slices.Clone(s.MaximalISR)
+	}
 
 	p.apply(f, s.Node, s.Changes)
 	if s.Running {
@@ -130,7 +131,7 @@ func (c *Replication) Replica(tp wire.TopicPartition, s Replica) []Violation {
 // acks=all whose last record is at offset last.
 func (c *Replication) Acknowledged(tp wire.TopicPartition, leader wire.NodeID, last wire.Offset) []Violation {
 	p := c.partition(tp)
-	f := &findings{subject: tp.String()}
+	f := &findings{subject: p.name}
 	if last >= p.watermark {
 		f.add(AckedCommitted, []wire.NodeID{leader}, "offset %d is acknowledged, but no high watermark is beyond %d", last, p.watermark)
 	}
@@ -213,8 +214,8 @@ func (p *replicated) fenced(f *findings) {
 
 // isr checks what ISR and ELR promise.
 func (p *replicated) isr(f *findings) {
-	for _, n := range p.nodes {
-		r := p.replicas[n]
+	for i, n := range p.nodes {
+		r := p.replicas[i]
 		if !r.Running {
 			continue
 		}
