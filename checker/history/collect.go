@@ -27,13 +27,12 @@ type chronicle struct {
 // collector reads a history from front to back.
 type collector struct {
 	*chronicle
-	invocations map[int64]*Event
-	appends     map[int64]*appendOp
-	requests    map[int64][]int64 // open requests to the appends they carry
-	doubtful    map[int64]bool    // appends of which some request is not known to have failed
-	writes      map[int64]*offsetWrite
-	ends        map[int64]*endOp
-	commits     map[int64]*commitAttempt
+	appends  map[int64]*appendOp
+	requests map[int64][]int64 // open requests to the appends they carry
+	doubtful map[int64]bool    // appends of which some request is not known to have failed
+	writes   map[int64]*offsetWrite
+	ends     map[int64]*endOp
+	commits  map[int64]*commitAttempt
 }
 
 // collect sorts a history by partition, transaction and group.
@@ -43,16 +42,15 @@ func collect(events []Event, g *Guarantees) *chronicle {
 			g: g, byTP: make(map[wire.TopicPartition]*partition), byValue: make(map[uint64]*appendOp),
 			byTxn: make(map[int64]*transaction), byGroup: make(map[string]*group), isolated: make(map[string]Isolation),
 		},
-		invocations: make(map[int64]*Event), appends: make(map[int64]*appendOp), requests: make(map[int64][]int64),
+		appends: make(map[int64]*appendOp), requests: make(map[int64][]int64),
 		doubtful: make(map[int64]bool), writes: make(map[int64]*offsetWrite), ends: make(map[int64]*endOp),
 		commits: make(map[int64]*commitAttempt),
 	}
 	for i := range events {
 		if e := &events[i]; e.Phase == Invoke {
-			c.invocations[e.Op] = e
 			c.invoked(e)
 		} else {
-			c.returned(c.invocations[e.Op], e)
+			c.returned(&events[place(events, e.Op)], e)
 		}
 	}
 	for _, ops := range c.requests { //odradek:unordered sets members

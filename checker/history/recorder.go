@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 )
 
 // Recorder writes a history down, event by event. It has one owner: the loop of
@@ -127,18 +128,22 @@ func Read(in io.Reader) ([]Event, error) {
 
 // WellFormed checks the form of a history.
 func WellFormed(events []Event) error {
-	open := make(map[int64]bool)
+	open := make([]bool, len(events)) // by event: it begins an operation that has not returned
 	last := int64(0)
 	values := make(map[uint64]int64)
 	begun := make(map[int64]bool) // transactions
 	for i := range events {
 		e := &events[i]
+		begin := i
+		if e.Phase == Return {
+			begin = place(events[:i], e.Op)
+		}
 		switch {
 		case e.Seq <= last:
 			return fmt.Errorf("event %d after event %d", e.Seq, last)
 		case e.Phase == Invoke && e.Op != e.Seq:
 			return fmt.Errorf("event %d invokes operation %d", e.Seq, e.Op)
-		case e.Phase == Return && !open[e.Op]:
+		case e.Phase == Return && (begin == i || !open[begin]):
 			return fmt.Errorf("event %d: operation %d returns without being open", e.Seq, e.Op)
 		case e.Phase != Invoke && e.Phase != Return:
 			return fmt.Errorf("event %d has phase %q", e.Seq, e.Phase)
@@ -157,10 +162,25 @@ func WellFormed(events []Event) error {
 			}
 			values[e.Value] = e.Seq
 		}
-		open[e.Op] = e.Phase == Invoke
+		open[begin] = e.Phase == Invoke
 		last = e.Seq
 	}
 	return nil
+}
+
+// place is the index of the event with a sequence number, or len(events). The numbers grow;
+// those of a [Recorder] have no gaps.
+func place(events []Event, seq int64) int {
+	if len(events) == 0 {
+		return 0
+	}
+	if i := seq - events[0].Seq; i >= 0 && i < int64(len(events)) && events[i].Seq == seq {
+		return int(i)
+	}
+	if i := sort.Search(len(events), func(i int) bool { return events[i].Seq >= seq }); i < len(events) && events[i].Seq == seq {
+		return i
+	}
+	return len(events)
 }
 
 // ofGroup reports whether a kind of operation needs to say who acts in which group.

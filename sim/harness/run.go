@@ -353,7 +353,7 @@ func (r *run) judge() *Result {
 			Name: string(a.Name), Where: a.Where(), Sentence: a.Sentence, Because: a.Because, Ops: a.Seqs,
 		})
 	}
-	res.Ops = Ops{Total: operations(r.history.Events()), Acknowledged: report.Acknowledged, Failed: report.Failed, Unknown: report.Unknown, Read: report.Read}
+	res.Ops = Ops{Total: res.Ops.Total, Acknowledged: report.Acknowledged, Failed: report.Failed, Unknown: report.Unknown, Read: report.Read}
 	res.Checked["acknowledgements"] = report.Acknowledged
 	res.Checked["reads"] = report.Read
 	res.Checked["final records"] = report.Final
