@@ -14,6 +14,10 @@ import (
 type tree struct {
 	root    *inode
 	journal []*change
+	// Of syncDir, to be used again: which changes it commits, and the directories that they
+	// are of.
+	commit []bool
+	needed []*inode
 }
 
 // change is an atomic change of one directory, or of two by a rename.
@@ -241,20 +245,23 @@ func (t *tree) syncDir(path string) error {
 		return err
 	}
 	var buf [3]*inode
-	needed := []*inode{dir}
-	commit := make([]bool, len(t.journal))
+	needed := append(t.needed[:0], dir)
+	commit := append(t.commit[:0], make([]bool, len(t.journal))...)
 	for i, c := range slices.Backward(t.journal) {
 		dirs := c.touches(&buf)
-		if !slices.ContainsFunc(dirs, func(n *inode) bool { return slices.Contains(needed, n) }) {
+		for _, n := range dirs {
+			commit[i] = commit[i] || slices.Contains(needed, n)
+		}
+		if !commit[i] {
 			continue
 		}
-		commit[i] = true
 		for _, n := range dirs {
 			if !slices.Contains(needed, n) {
 				needed = append(needed, n)
 			}
 		}
 	}
+	t.needed, t.commit = needed, commit
 	rest := t.journal[:0]
 	for i, c := range t.journal {
 		if commit[i] {
