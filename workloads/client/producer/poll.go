@@ -77,6 +77,9 @@ func (c *Core) expire(now int64) {
 			return true
 		})
 	}
+	if len(c.requests) == 0 {
+		return
+	}
 	// Also under way: the result does not wait for an answer that may never come.
 	for _, id := range slices.Sorted(maps.Keys(c.requests)) {
 		for _, b := range c.requests[id].batches {
@@ -111,6 +114,9 @@ func (c *Core) hurry(b *batch) bool {
 // drain makes requests of what is ready, by node.
 func (c *Core) drain(now int64) []Request {
 	ready := c.readyByNode(now)
+	if ready == nil {
+		return nil
+	}
 	var reqs []Request
 	for _, node := range slices.Sorted(maps.Keys(ready)) {
 		parts := ready[node]
@@ -123,7 +129,7 @@ func (c *Core) drain(now int64) []Request {
 }
 
 func (c *Core) readyByNode(now int64) map[wire.NodeID][]*partition {
-	byNode := make(map[wire.NodeID][]*partition)
+	var byNode map[wire.NodeID][]*partition // nothing is ready mostly
 	for _, p := range c.acc.parts {
 		if len(p.queue) == 0 {
 			continue
@@ -134,6 +140,9 @@ func (c *Core) readyByNode(now int64) map[wire.NodeID][]*partition {
 			continue
 		}
 		if c.isReady(now, p, leader) {
+			if byNode == nil {
+				byNode = make(map[wire.NodeID][]*partition)
+			}
 			byNode[leader.Leader] = append(byNode[leader.Leader], p)
 		}
 	}
