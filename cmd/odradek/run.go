@@ -152,7 +152,7 @@ func run(f runFlags, out string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	collectForRuns(1)
+	collectForRuns(4) // one whose plan is of days keeps half a gigabyte
 	dir := strings.Replace(out, "%d", fmt.Sprint(p.Seed), 1)
 	text := report{stdout}
 	if !f.json {
