@@ -152,9 +152,12 @@ class Client:
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
 
 
+FORGOTTEN = 10  # seconds after which a request is taken to be
+
+
 def bounded(call, *args):
-    """The call, if it returns within ten seconds. What belongs to transactions waits without an
-    end for requests that kafka-python 3.0.12 forgets: the one that it is about to send when the
+    """The call, if it returns soon. What belongs to transactions waits without an end, or for
+    a minute, for requests that kafka-python 3.0.12 forgets: the one that it is about to send when the
     coordinator that it has just found refuses the connection. (Seen in its log, and in the loop
     of its sender, which repeats a request only if it has found no node.)"""
     done = concurrent.futures.Future()
@@ -167,7 +170,7 @@ def bounded(call, *args):
 
     threading.Thread(target=run, daemon=True).start()
     try:
-        return done.result(10)
+        return done.result(FORGOTTEN)
     except concurrent.futures.TimeoutError as e:
         raise KafkaTimeoutError(f"{call.__name__} does not return") from e
 
@@ -183,19 +186,22 @@ class Writer:
         for _ in range(PATIENCE):
             self.producer = KafkaProducer(**self.config)
             try:
-                self.producer.init_transactions()
+                bounded(self.producer.init_transactions)
                 self.tell("restarted")
                 return
             except KafkaError:
-                self.producer.close(1)
+                self.close()
                 time.sleep(1)
         raise TimeoutError("init_transactions")
 
-    def replace(self):
+    def close(self):
         try:
             self.producer.close(1)
         except KafkaError:
             pass  # it had something to send
+
+    def replace(self):
+        self.close()
         self.open()
 
     def transaction(self, outputs, offsets, abort, add):
@@ -207,9 +213,9 @@ class Writer:
             futures = [self.producer.send(self.output, value.encode(), partition=p) for p, value, _ in outputs]
             if add:
                 bounded(add, self.producer)
-            self.producer.flush(PATIENCE)
+            self.producer.flush(FORGOTTEN)
             for f in futures:
-                f.get(PATIENCE)
+                f.get(FORGOTTEN)
         except KafkaTimeoutError:
             # What was forgotten is sent with the next transaction, so that this producer has none.
             self.tell("ending", written=False, commit=False)
