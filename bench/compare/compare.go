@@ -39,6 +39,8 @@ type Comparison struct {
 	New     []string `json:"new"`
 	// Harm is what no speed makes up for: more records lost, duplicated or failed.
 	Harm []string `json:"harm"`
+
+	alpha float64 // of each change
 }
 
 // Compare compares all runs that both results have. Of results with one target each, the
@@ -85,6 +87,7 @@ func Compare(before, after *bench.Result, o Options) (*Comparison, error) {
 	if o.Family {
 		o.Alpha /= float64(len(pairs))
 	}
+	c.alpha = o.Alpha
 	for i := range pairs {
 		c.Changes = append(c.Changes, pairs[i].change(o.Alpha))
 	}

@@ -4,7 +4,8 @@
 //   - compare.go: which runs belong together, and what differs about the two results.
 //   - change.go: one measure of one run, judged as benchstat does: medians, and the
 //     Mann-Whitney U test, which assumes nothing about how measurements are distributed.
-//   - print.go: a table for people. threshold.go: when a command fails.
+//   - print.go: a table for people. threshold.go: when a command fails. blind.go: when none
+//     could, for want of repetitions.
 //
 // # Imports
 //

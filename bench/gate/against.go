@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
@@ -42,8 +41,8 @@ func Against(ctx context.Context, run Pairs, list []bench.Scenario, thresholds [
 	if err != nil {
 		return nil, err
 	}
-	if n, least := fewest(c), repetitions(alpha/float64(max(len(c.Changes), 1))); n < least {
-		return nil, fmt.Errorf("%d repetitions of %d comparisons: nothing could be beyond doubt with fewer than %d", n, len(c.Changes), least)
+	if err := c.Blind(); err != nil {
+		return nil, err
 	}
 	return &Judgement{c, c.Beyond(thresholds)}, nil
 }
@@ -68,26 +67,4 @@ func (j *Judgement) Print(w io.Writer) error {
 		return err
 	}
 	return compare.PrintBeyond(w, j.Worse)
-}
-
-// fewest is the least number of repetitions that anything was compared by.
-func fewest(c *compare.Comparison) int {
-	n := 0
-	for i, x := range c.Changes {
-		if least := min(x.Before.N, x.After.N); i == 0 || least < n {
-			n = least
-		}
-	}
-	return n
-}
-
-// repetitions are the fewest with which the U test can have a p of at most alpha: two of
-// all orders of both sides put every measurement of one before all of the other.
-func repetitions(alpha float64) int {
-	n, orders := 1, 2.0
-	for 2/orders > alpha {
-		n++
-		orders *= float64(2*n) * float64(2*n-1) / float64(n*n)
-	}
-	return n
 }

@@ -110,12 +110,3 @@ func TestGateThatCouldFindNothingIsAnError(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// The numbers of the U test's tables.
-func TestRepetitionsThatTheTestNeeds(t *testing.T) {
-	for alpha, want := range map[float64]int{1: 1, 0.1: 3, 0.05: 4, 0.01: 5, 0.0021: 7, 0.0006: 7} {
-		if got := repetitions(alpha); got != want {
-			t.Errorf("alpha %v: %d, want %d", alpha, got, want)
-		}
-	}
-}

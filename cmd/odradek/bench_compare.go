@@ -69,6 +69,11 @@ func benchCompare(c *cobra.Command, f benchCompareFlags, before, after string) e
 	if unknown := result.Unknown(thresholds); len(unknown) > 0 {
 		return fmt.Errorf("--fail-on: no measure %s is in both results", strings.Join(unknown, ", "))
 	}
+	if len(thresholds) > 0 {
+		if err := result.Blind(); err != nil {
+			return fmt.Errorf("--fail-on: %w", err)
+		}
+	}
 	if f.asJSON {
 		err = printJSON(c.OutOrStdout(), result)
 	} else {

@@ -54,6 +54,7 @@ func TestComparisonsThatMakeNoSense(t *testing.T) {
 		{[]string{acks, other}, "acks and other; --force"},
 		{[]string{acks, "/no/such/file"}, "no such file"},
 		{[]string{acks, resultFile(t, "acks")}, "nothing is in both results"},
+		{[]string{acks, acks, "--fail-on", "5%"}, "nothing could be beyond doubt"},
 		{[]string{acks, acks, "--fail-on", "p99=5%"}, "no measure p99"},
 		{[]string{acks, acks, "--fail-on", "five"}, "want a percentage"},
 		{[]string{acks, acks, "--alpha", "0"}, "--alpha 0"},

@@ -95,6 +95,9 @@ func printDifferences(c *cobra.Command, f benchGateFlags, found []gate.Differenc
 	if err := gate.Print(c.OutOrStdout(), found); err != nil {
 		return err
 	}
+	if len(found) == 0 {
+		fmt.Fprintf(c.OutOrStdout(), "nothing differs from %s\n", f.baseline)
+	}
 	if len(found) > 0 && !f.update {
 		fmt.Fprintf(c.OutOrStdout(), "\n%s from %s; if they are meant, %s bench gate --update and say why in the commit\n",
 			plural(len(found), "difference", "differences"), f.baseline, program())

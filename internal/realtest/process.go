@@ -109,9 +109,6 @@ func (p *Process) await(done <-chan struct{}, what string) error {
 	}
 }
 
-// PID is the process's id.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
-
 // Started is when the process was launched.
 func (p *Process) Started() time.Time { return p.started }
 
