@@ -63,8 +63,13 @@ func complete(t *testing.T, s bench.Sample, readers int64) {
 	if s.Bytes != s.Acked*1000 {
 		t.Errorf("%d bytes in %d records", s.Bytes, s.Acked)
 	}
-	// Latencies are of all frames, those included that came after the end.
-	if frames := s.Sent / 10; s.Ack.Count() != frames || s.EndToEnd.Count() != readers*frames {
+	// Latencies are of all frames, those included that came after the end, and at a rate those
+	// that were due before it and sent after it.
+	frames := s.Sent / 10
+	if s.Rate > 0 {
+		frames = int64(s.Rate*s.Seconds) / 10
+	}
+	if s.Ack.Count() != frames || s.EndToEnd.Count() != readers*frames {
 		t.Errorf("%d and %d latencies of %d frames", s.Ack.Count(), s.EndToEnd.Count(), frames)
 	}
 }

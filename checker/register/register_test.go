@@ -134,7 +134,7 @@ func genOps(t *rapid.T, grants bool) []Op {
 		if o.Return <= o.Call {
 			o.Return = o.Call + 1
 		}
-		o.Return = o.Return*10 + int64(i) // distinct
+		o.Return = o.Return*10 + int64(i) + 1 // distinct, and no operation's call
 		o.Call *= 10
 		if grants {
 			o.Kind, o.ID, o.Epoch = Grant, int64(rapid.IntRange(1, 2).Draw(t, "id")), int16(rapid.IntRange(0, 4).Draw(t, "epoch"))
