@@ -125,12 +125,7 @@ func (g *Guarantees) lossOfAppend(a *appendOp) ruling {
 	case a.txn != nil:
 		// A coordinator that forgot its last epochs hands them out again. What the new producer
 		// sends is a duplicate then, and acknowledged with the place of what the old one sent.
-		for i := range g.Excuses {
-			if x := &g.Excuses[i]; x.Rule == PowerLost && (x.Topic == "" || x.Topic == TransactionsTopic) && x.Until <= a.returned {
-				return allows("rule 21: %s", x.Reason)
-			}
-		}
-		return violates("rule 5: acks=all")
+		return g.lossBefore(a.returned, violates("rule 5: acks=all"), TransactionsTopic)
 	case a.acks == AcksLeader:
 		return violates("rule 4: acks=1, but no leader failure explains it")
 	}
@@ -156,12 +151,24 @@ func (g *Guarantees) lossOf(r ruling, topics ...string) ruling {
 	if g.Unclean {
 		return allows("rule 8: unclean leader election")
 	}
+	return g.lossBefore(never, r, topics...)
+}
+
+// lossBefore excuses what only power loss can: one of the topics may have lost records by
+// time t.
+func (g *Guarantees) lossBefore(t int64, r ruling, topics ...string) ruling {
 	for i := range g.Excuses {
-		if x := &g.Excuses[i]; x.Rule == PowerLost && (x.Topic == "" || slices.Contains(topics, x.Topic)) {
+		if x := &g.Excuses[i]; x.Rule == PowerLost && (x.Topic == "" || slices.Contains(topics, x.Topic)) && x.Until <= t {
 			return allows("rule 21: %s", x.Reason)
 		}
 	}
 	return r
+}
+
+// lostMarker looks for what excuses that the partition of an append in a transaction has lost
+// the marker that ended it, wherever in the log that was. The next one counts for all.
+func (g *Guarantees) lostMarker(a *appendOp) (ruling, bool) {
+	return g.excused(a.tp, wire.Offset(never), a.invoked, never, PowerLost)
 }
 
 // Compacts reports whether records of a topic may be removed by compaction.

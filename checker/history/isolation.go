@@ -2,8 +2,6 @@ package history
 
 import (
 	"slices"
-
-	"odradek/broker/wire"
 )
 
 // isolation judges what transactions promise (rules 11 and 13). Findings about one
@@ -54,7 +52,7 @@ func (c *judge) tear(t *transaction) ruling {
 	r := violates("rule 11: a transaction takes place as a whole")
 	for _, a := range t.missing {
 		// Its record is gone, or the marker that commits it.
-		if x, ok := c.g.excused(a.tp, wire.Offset(never), a.invoked, never, PowerLost); ok {
+		if x, ok := c.g.lostMarker(a); ok {
 			return x
 		}
 		if c.byTP[a.tp].sightOf(a, c.g) == gone {
@@ -85,8 +83,8 @@ func (c *judge) dirty(p *partition, a *appendOp, r *read, seen map[sighting]bool
 	case t.fate == aborted:
 		if t.told != aborted { // the final log says so: the marker may have been lost
 			rule = c.g.lossOf(rule, p.tp.Topic, TransactionsTopic)
-		} else if x, ok := c.g.excused(p.tp, wire.Offset(never), a.invoked, never, PowerLost); ok {
-			rule = x // the partition may have lost the marker, and the next one counts for all
+		} else if x, ok := c.g.lostMarker(a); ok {
+			rule = x
 		} else {
 			rule = c.g.lossOf(rule, TransactionsTopic) // an epoch handed out again has a next one, too
 		}

@@ -212,8 +212,7 @@ func (f *follower) got(m *move, r *Record) {
 		if missed.Value != 0 && (m.isolation == ReadUncommitted || f.due(missed)) {
 			rule := violates("rule 1: offset order is log order")
 			if a := f.byValue[missed.Value]; m.isolation == ReadCommitted && a != nil && a.txn != nil {
-				// The marker that aborted it may have been lost: the next one counts for all.
-				if x, ok := f.g.excused(f.tp, wire.Offset(never), a.invoked, never, PowerLost); ok {
+				if x, ok := f.g.lostMarker(a); ok {
 					rule = x
 				}
 			}
