@@ -100,3 +100,13 @@ func netError(err error) error {
 	}
 	return fmt.Errorf("%w: %w", as, err)
 }
+
+// mayRead panics if a conn's Read is against its contract.
+func mayRead(reading bool, buf []byte, min int) {
+	if reading {
+		panic("realenv: second Read while one is outstanding")
+	}
+	if min < 0 || min > len(buf) {
+		panic(fmt.Sprintf("realenv: Read of at least %d bytes into %d", min, len(buf)))
+	}
+}

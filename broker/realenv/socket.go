@@ -3,7 +3,6 @@
 package realenv
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -116,14 +115,10 @@ func (c *conn) LocalAddr() string  { return c.local }
 func (c *conn) RemoteAddr() string { return c.remote }
 
 func (c *conn) Read(buf []byte, min int, done func(n int, err error)) {
-	switch {
-	case c.closed:
+	if c.closed {
 		return // no callback fires after Close
-	case c.reading:
-		panic("realenv: second Read while one is outstanding")
-	case min < 0 || min > len(buf):
-		panic(fmt.Sprintf("realenv: Read of at least %d bytes into %d", min, len(buf)))
 	}
+	mayRead(c.reading, buf, min)
 	c.reading = true
 	c.buf, c.min, c.n, c.onRead = buf, min, 0, done
 	if min == 0 || c.readable || c.end != nil {
