@@ -222,20 +222,26 @@ func (b *bank) leader(tp wire.TopicPartition) wire.NodeID {
 	return wire.NoNode
 }
 
+// commitWithoutReplica has producer x commit a transaction in t-0 and t-1 while the only replica
+// of t-1, another node than its coordinator, is away: its marker waits.
+func (b *bank) commitWithoutReplica(t *testing.T, task *env.Task) (p *client.Producer, coordinator, away wire.NodeID) {
+	p = b.ready(task, "x", time.Minute)
+	coordinator = b.leader(transactionShard("x"))
+	away = coordinator%3 + 1
+	b.createTopic(task, "t", nil, []int32{int32(away)%3 + 1}, []int32{int32(away)})
+	b.begin(p)
+	b.send(task, p, map[wire.TopicPartition]string{t0: "a", t1: "b"})
+	b.c.Node(away).Crash()
+	wantOK(t, "commit", p.CommitTransaction(task))
+	return p, coordinator, away
+}
+
 func TestNextCoordinatorFinishesWhatIsDecided(t *testing.T) {
 	bothProtocols(t, 3, map[string]string{"broker.session.timeout.ms": "2000"}, func(t *testing.T, b *bank, task *env.Task) {
-		p := b.ready(task, "x", time.Minute)
-		at := b.leader(transactionShard("x"))
-		other := int32(at)%3 + 1
-		// The only replica of t-1 is away while the transaction commits: its marker waits.
-		b.createTopic(task, "t", nil, []int32{other%3 + 1}, []int32{other})
-		b.begin(p)
-		b.send(task, p, map[wire.TopicPartition]string{t0: "a", t1: "b"})
-		b.c.Node(wire.NodeID(other)).Crash()
-		wantOK(t, "commit", p.CommitTransaction(task))
+		p, at, other := b.commitWithoutReplica(t, task)
 		task.Sleep(b.env.Clock, 200*time.Millisecond)
 		b.c.Node(at).Crash()
-		b.c.Node(wire.NodeID(other)).Up()
+		b.c.Node(other).Up()
 		for b.leader(transactionShard("x")) == at {
 			task.Sleep(b.env.Clock, 50*time.Millisecond)
 		}

@@ -102,14 +102,7 @@ func TestMarkerWaitsForItsReplicas(t *testing.T) {
 // transaction completes, and its coordinator does not wait for that marker any more.
 func TestDeletedPartitionNeedsNoMarker(t *testing.T) {
 	bothProtocols(t, 3, map[string]string{"broker.session.timeout.ms": "2000"}, func(t *testing.T, b *bank, task *env.Task) {
-		p := b.ready(task, "x", time.Minute)
-		at := b.leader(transactionShard("x"))
-		other := int32(at)%3 + 1
-		b.createTopic(task, "t", nil, []int32{other%3 + 1}, []int32{other})
-		b.begin(p)
-		b.send(task, p, map[wire.TopicPartition]string{t0: "a", t1: "b"})
-		b.c.Node(wire.NodeID(other)).Crash()
-		wantOK(t, "commit", p.CommitTransaction(task))
+		_, at, _ := b.commitWithoutReplica(t, task)
 		task.Sleep(b.env.Clock, 3*time.Second)
 		completing := func() int { return b.c.Node(at).Broker.Kept().Completing }
 		if n := completing(); n != 1 {
