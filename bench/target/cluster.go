@@ -40,6 +40,26 @@ type measured interface {
 	usage() (bench.Usage, error)
 }
 
+// newCluster is a cluster without nodes yet, with a place for their files and the addresses
+// that they need, so many for each. One of those words is in its name.
+func newCluster(o *Options, mode, program, one, many string, each int) (*cluster, []string, error) {
+	o.Brokers = max(1, o.Brokers)
+	addrs, err := freeAddrs(each * o.Brokers)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := newPlace(*o)
+	if err != nil {
+		return nil, nil, err
+	}
+	unit := one
+	if o.Brokers > 1 {
+		unit = many
+	}
+	name := o.name(fmt.Sprintf("%s, %d %s", program, o.Brokers, unit))
+	return &cluster{info: bench.Target{Name: name, Mode: mode}, place: p}, addrs, nil
+}
+
 // bringUp starts all nodes and waits until clients can use them. If it fails, nothing is left.
 func bringUp(c *cluster) (System, error) {
 	for _, n := range c.nodes {

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 
-	"odradek/bench"
 	"odradek/broker"
 	"odradek/broker/config"
 	"odradek/broker/env"
@@ -86,20 +85,11 @@ func (n *inProcessNode) ended() error {
 // InProcess starts a cluster of nodes within this process, on TCP and files. Its usage is that
 // of the whole process, clients included; the garbage collector is this program's.
 func InProcess(o Options) (System, error) {
-	o.Brokers = max(1, o.Brokers)
-	addrs, err := freeAddrs(o.Brokers)
+	c, addrs, err := newCluster(&o, "in-process", "odradek", "node in process", "nodes in process", 1)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlace(o)
-	if err != nil {
-		return nil, err
-	}
-	name := "odradek, 1 node in process"
-	if o.Brokers > 1 {
-		name = fmt.Sprintf("odradek, %d nodes in process", o.Brokers)
-	}
-	c := &cluster{info: bench.Target{Name: o.name(name), Mode: "in-process"}, place: p}
+	p := c.place
 	if info, ok := debug.ReadBuildInfo(); ok {
 		c.info.Version = commitOf(info)
 	}

@@ -8,14 +8,12 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"odradek/bench"
 	"odradek/bench/kafka"
 )
 
 // Kafka starts a cluster of Apache Kafka's brokers in KRaft mode, each a process of its own, on
 // loopback. It is [kafka.ErrNotInstalled] if Java or Maven is missing.
 func Kafka(o Options) (System, error) {
-	o.Brokers = max(1, o.Brokers)
 	if o.CacheDir == "" {
 		dir, err := os.UserCacheDir()
 		if err != nil {
@@ -28,20 +26,12 @@ func Kafka(o Options) (System, error) {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	// Kafka's controllers have listeners of their own.
-	addrs, err := freeAddrs(2 * o.Brokers)
+	c, addrs, err := newCluster(&o, "disk", "Kafka", "broker", "brokers", 2)
 	if err != nil {
 		return nil, err
 	}
-	clients, controllers := addrs[:o.Brokers], addrs[o.Brokers:]
-	p, err := newPlace(o)
-	if err != nil {
-		return nil, err
-	}
-	name := "Kafka, 1 broker"
-	if o.Brokers > 1 {
-		name = fmt.Sprintf("Kafka, %d brokers", o.Brokers)
-	}
-	c := &cluster{info: bench.Target{Name: o.name(name), Mode: "disk", Version: kafka.Version()}, place: p}
+	p, clients, controllers := c.place, addrs[:o.Brokers], addrs[o.Brokers:]
+	c.info.Version = kafka.Version()
 	for i, addr := range clients {
 		id := i + 1
 		configs := o.brokerConfig()

@@ -61,7 +61,6 @@ func (n *processNode) usage() (bench.Usage, error) {
 // Processes starts a cluster of "odradek serve", each broker a process of its own, on
 // loopback.
 func Processes(o Options) (System, error) {
-	o.Brokers = max(1, o.Brokers)
 	binary := o.Binary
 	if binary == "" {
 		var err error
@@ -69,19 +68,12 @@ func Processes(o Options) (System, error) {
 			return nil, err
 		}
 	}
-	addrs, err := freeAddrs(o.Brokers)
+	c, addrs, err := newCluster(&o, "disk", "odradek", "process", "processes", 1)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlace(o)
-	if err != nil {
-		return nil, err
-	}
-	name := "odradek, 1 process"
-	if o.Brokers > 1 {
-		name = fmt.Sprintf("odradek, %d processes", o.Brokers)
-	}
-	c := &cluster{info: bench.Target{Name: o.name(name), Mode: "disk", Version: versionOf(binary)}, place: p}
+	p := c.place
+	c.info.Version = versionOf(binary)
 	for i, addr := range addrs {
 		id := i + 1
 		properties := p.of(id, ".properties")
