@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -162,23 +163,23 @@ func (f *benchFlags) chosen(all []bench.Scenario) ([]bench.Scenario, error) {
 }
 
 func benchRun(c *cobra.Command, f benchFlags, nameOrFile string) error {
-	plan, err := f.plan(c, nameOrFile)
-	if err != nil {
-		return err
-	}
-	collectLess(400)
-	ctx, stop := interruptible()
-	defer stop()
-	clear := benchProgress(&plan, c.ErrOrStderr())
-	result, err := session.Run(ctx, plan)
-	clear()
-	return benchDone(c, &f, &plan, result, nil, err)
+	return benchSession(c, f, nameOrFile, func(ctx context.Context, plan session.Plan) (*bench.Result, []session.Knee, error) {
+		result, err := session.Run(ctx, plan)
+		return result, nil, err
+	})
 }
 
 func benchSweep(c *cobra.Command, f benchFlags, nameOrFile string, first float64) error {
 	if first < 1 {
 		return fmt.Errorf("--from %v: want a rate of 1 or more", first)
 	}
+	return benchSession(c, f, nameOrFile, func(ctx context.Context, plan session.Plan) (*bench.Result, []session.Knee, error) {
+		return session.Sweep(ctx, plan, first)
+	})
+}
+
+// benchSession measures what the flags ask for, and tells what came of it.
+func benchSession(c *cobra.Command, f benchFlags, nameOrFile string, measure func(context.Context, session.Plan) (*bench.Result, []session.Knee, error)) error {
 	plan, err := f.plan(c, nameOrFile)
 	if err != nil {
 		return err
@@ -187,7 +188,7 @@ func benchSweep(c *cobra.Command, f benchFlags, nameOrFile string, first float64
 	ctx, stop := interruptible()
 	defer stop()
 	clear := benchProgress(&plan, c.ErrOrStderr())
-	result, knees, err := session.Sweep(ctx, plan, first)
+	result, knees, err := measure(ctx, plan)
 	clear()
 	return benchDone(c, &f, &plan, result, knees, err)
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -84,17 +83,11 @@ func serve(f serveFlags, given func(flag string) bool) error {
 		return err
 	}
 	collectLess(400)
-	if f.cpuProfile != "" {
-		file, err := os.Create(f.cpuProfile)
-		if err != nil {
-			return fmt.Errorf("--cpuprofile: %w", err)
-		}
-		defer file.Close()
-		if err := pprof.StartCPUProfile(file); err != nil {
-			return fmt.Errorf("--cpuprofile: %w", err)
-		}
-		defer pprof.StopCPUProfile()
+	profiled, err := profileCPU(f.cpuProfile)
+	if err != nil {
+		return err
 	}
+	defer profiled()
 	// Before anything is started: whoever interrupts the start means a stop, too.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
